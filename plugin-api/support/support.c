@@ -51,8 +51,7 @@ int32_t vmm_query_ref(const struct vmm_hello *hello, vmm_host *host, const struc
 {
 	const void *table;
 	void *object;
-	int32_t ret = hello->query_ref(
-		host, (uint64_t)ref->number, id, min_bytes, &table, &object);
+	int32_t ret = hello->query_ref(host, (uint64_t)ref->number, id, min_bytes, &table, &object);
 
 	if (ret < 0) {
 		vmm_set_error(error, "device \"%s\" does not offer %s", ref->text, id);
@@ -76,8 +75,8 @@ void vmm_logf(const struct vmm_log *log, vmm_host *host, uint32_t level, const c
 	log->line(host, level, line);
 }
 
-void vmm_guest_errorf(const struct vmm_log *log, vmm_host *host, const char *site,
-	const char *format, ...)
+void vmm_guest_errorf(
+	const struct vmm_log *log, vmm_host *host, const char *site, const char *format, ...)
 {
 	char line[LINE_BYTES];
 	va_list args;

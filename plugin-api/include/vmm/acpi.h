@@ -11,7 +11,7 @@
 #define VMM_ACPI_ID "vmm.acpi/1"
 
 #define VMM_ACPI_PATCH_VALUE 100u /* Name (XXXX, <integer>): the integer becomes `value` */
-#define VMM_ACPI_PATCH_NAME 200u  /* the name XXXX becomes the 4 characters in `value` */
+#define VMM_ACPI_PATCH_NAME  200u /* the name XXXX becomes the 4 characters in `value` */
 
 /**
  * One change to a compiled table. VALUE needs a Name() whose integer was compiled to 2, 4 or 8

@@ -32,8 +32,8 @@ struct vmm_hello;
  *   SERIAL    any thread, one at a time: the core holds a lock of the instance around each callback
  *   PARALLEL  any thread, several at once; [loop] callbacks still come on the loop thread only
  */
-#define VMM_THREADS_LOOP 1000u
-#define VMM_THREADS_SERIAL 2000u
+#define VMM_THREADS_LOOP     1000u
+#define VMM_THREADS_SERIAL   2000u
 #define VMM_THREADS_PARALLEL 3000u
 
 /** What validate() gets. Valid for the call. */
@@ -60,7 +60,7 @@ struct vmm_create_args {
 	const struct vmm_value *const *values; /* one for each option of the type, in its order */
 	uint64_t value_count;
 	struct vmm_error *error;
-	uint32_t compat_level; /* of the machine type; decides guest-visible defaults; 10 for pc-1.0 */
+	uint32_t compat_level; /* guest-visible defaults: 10 for machine type pc-1.0 */
 	uint32_t reserved;     /* 0 */
 };
 VMM_ASSERT_SIZE(vmm_create_args, 64);
@@ -92,8 +92,8 @@ struct vmm_device_ops {
 	 * and *ret_object are valid until destroy; the object is the first argument of the table's
 	 * functions. Required if the type provides anything. [config], after create.
 	 */
-	int32_t (*get_interface)(void *ctx, const char *id, const void **ret_table,
-		void **ret_object);
+	int32_t (*get_interface)(
+		void *ctx, const char *id, const void **ret_table, void **ret_object);
 
 	/** Adds what the guest will see. Optional. [config] */
 	int32_t (*realize)(void *ctx, struct vmm_error *error);
@@ -102,8 +102,8 @@ struct vmm_device_ops {
 	int32_t (*start)(void *ctx, struct vmm_error *error);
 
 	/**
-	 * Takes no new work and finishes and flushes what is in flight. Returns 0 when that is done,
-	 * or VMM_PENDING and calls vmm.machine's quiesced() later. Optional. [loop]
+	 * Takes no new work and finishes and flushes what is in flight. Returns 0 when that is
+	 * done, or VMM_PENDING and calls vmm.machine's quiesced() later. Optional. [loop]
 	 */
 	int32_t (*quiesce)(void *ctx);
 
@@ -128,8 +128,8 @@ VMM_ASSERT_OFFSET(vmm_device_ops, destroy, 72);
 /** A device type: a table, static and constant. */
 struct vmm_device_type {
 	uint64_t size;
-	const char *name;    /* `type` in the config file: lower case, digits, '-' */
-	const char *summary; /* one line for people */
+	const char *name;      /* `type` in the config file: lower case, digits, '-' */
+	const char *summary;   /* one line for people */
 	uint32_t thread_model; /* VMM_THREADS_... */
 	uint32_t flags;        /* 0 */
 	const struct vmm_option *const *options;

@@ -76,12 +76,12 @@ VMM_EXPORT int32_t vmm_plugin_entry_v1(
 }
 #endif
 
-#define VMM_NOTE_SECTION ".note.vmm.plugin"
-#define VMM_NOTE_NAME "VMM"
-#define VMM_NOTE_TYPE 1u
+#define VMM_NOTE_SECTION     ".note.vmm.plugin"
+#define VMM_NOTE_NAME        "VMM"
+#define VMM_NOTE_TYPE        1u
 #define VMM_NOTE_ARCH_X86_64 62u /* EM_X86_64 */
-#define VMM_NOTE_LIBC_GNU 1u
-#define VMM_NOTE_LIBC_OTHER 2u
+#define VMM_NOTE_LIBC_GNU    1u
+#define VMM_NOTE_LIBC_OTHER  2u
 #if defined(__GLIBC__)
 #define VMM_NOTE_LIBC VMM_NOTE_LIBC_GNU
 #else
@@ -120,10 +120,10 @@ VMM_ASSERT_OFFSET(vmm_plugin_note, plugin_id, 40);
  * string literal as in it, min_minor the oldest ABI minor of a core that it can work with.
  */
 #define VMM_PLUGIN(desc, id_literal, min_minor)                                                    \
-	__attribute__((section(VMM_NOTE_SECTION), used, aligned(4))) static const struct           \
-		vmm_plugin_note vmm_plugin_note_ = {4, 88, VMM_NOTE_TYPE, VMM_NOTE_NAME,           \
-			VMM_ABI_MAJOR, VMM_ABI_MINOR, (min_minor), VMM_NOTE_ARCH_X86_64,           \
-			VMM_NOTE_LIBC, 0, id_literal};                                             \
+	__attribute__((section(VMM_NOTE_SECTION), used,                                            \
+		aligned(4))) static const struct vmm_plugin_note vmm_plugin_note_ = {4, 88,        \
+		VMM_NOTE_TYPE, VMM_NOTE_NAME, VMM_ABI_MAJOR, VMM_ABI_MINOR, (min_minor),           \
+		VMM_NOTE_ARCH_X86_64, VMM_NOTE_LIBC, 0, id_literal};                               \
 	int32_t vmm_plugin_entry_v1(                                                               \
 		const struct vmm_hello *hello, const struct vmm_plugin_desc **ret_desc)            \
 	{                                                                                          \

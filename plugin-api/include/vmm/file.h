@@ -12,12 +12,12 @@
 
 /* Kinds of files that are accepted. */
 #define VMM_FILE_REGULAR 0x1u
-#define VMM_FILE_BLOCK 0x2u
-#define VMM_FILE_CHAR 0x4u
+#define VMM_FILE_BLOCK   0x2u
+#define VMM_FILE_CHAR    0x4u
 
 #define VMM_FILE_READ_ONLY 0x1u /* else read and write */
-#define VMM_FILE_LOCK 0x2u      /* OFD lock: shared if read only, else exclusive */
-#define VMM_FILE_DIRECT 0x4u    /* O_DIRECT */
+#define VMM_FILE_LOCK      0x2u /* OFD lock: shared if read only, else exclusive */
+#define VMM_FILE_DIRECT    0x4u /* O_DIRECT */
 
 /** A file to open: a request. */
 struct vmm_file_open {

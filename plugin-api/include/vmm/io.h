@@ -10,7 +10,7 @@
 
 #define VMM_IO_ID "vmm.io/1"
 
-#define VMM_IO_PIO 100u  /* x86 ports 0 to 0xffff */
+#define VMM_IO_PIO  100u /* x86 ports 0 to 0xffff */
 #define VMM_IO_MMIO 200u /* guest physical addresses */
 
 /**
@@ -86,8 +86,8 @@ struct vmm_io {
 	uint64_t size;
 
 	/** Adds a region. VMM_E_EXISTS: overlaps an enabled region, RAM or the irqchip. [config] */
-	int32_t (*region_add)(vmm_host *host, const struct vmm_io_region *region,
-		uint64_t *ret_region);
+	int32_t (*region_add)(
+		vmm_host *host, const struct vmm_io_region *region, uint64_t *ret_region);
 
 	/**
 	 * Moves a region and makes it reachable or not, in one step; doorbells go with it. When it

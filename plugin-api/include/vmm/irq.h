@@ -10,7 +10,7 @@
 
 #define VMM_IRQ_ID "vmm.irq/1"
 
-#define VMM_IRQ_EDGE 100u  /* ISA style: each rise of the level is one interrupt */
+#define VMM_IRQ_EDGE  100u /* ISA style: each rise of the level is one interrupt */
 #define VMM_IRQ_LEVEL 200u /* PCI style: pending while any device holds the line up */
 
 /** Table of functions. */
@@ -31,8 +31,8 @@ struct vmm_irq {
 	 * line up until the guest ends the interrupt, which is told on *ret_resample_fd (-1 for
 	 * edge lines). Both stay the core's, until line_close. [config]
 	 */
-	int32_t (*line_fds)(vmm_host *host, uint64_t line, int32_t *ret_trigger_fd,
-		int32_t *ret_resample_fd);
+	int32_t (*line_fds)(
+		vmm_host *host, uint64_t line, int32_t *ret_trigger_fd, int32_t *ret_resample_fd);
 
 	/** Drops the handle and the level that it holds. [config] */
 	void (*line_close)(vmm_host *host, uint64_t line);

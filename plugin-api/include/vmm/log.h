@@ -10,8 +10,8 @@
 #define VMM_LOG_ID "vmm.log/1"
 
 #define VMM_LOG_ERROR 100u
-#define VMM_LOG_WARN 200u
-#define VMM_LOG_INFO 300u
+#define VMM_LOG_WARN  200u
+#define VMM_LOG_INFO  300u
 #define VMM_LOG_DEBUG 400u
 
 /** Table of functions. */

@@ -9,14 +9,14 @@
 
 #include <vmm/types.h>
 
-#define VMM_LOOP_ID "vmm.loop/1"
+#define VMM_LOOP_ID   "vmm.loop/1"
 #define VMM_WORKER_ID "vmm.worker/1"
 
 #define VMM_CLOCK_HOST 100u /* host monotonic time */
-#define VMM_CLOCK_VM 200u   /* the same, but stands still while the guest is paused */
+#define VMM_CLOCK_VM   200u /* the same, but stands still while the guest is paused */
 #define VMM_CLOCK_REAL 300u /* host wall-clock time since 1970 */
 
-#define VMM_WATCH_READ 0x1u
+#define VMM_WATCH_READ  0x1u
 #define VMM_WATCH_WRITE 0x2u
 #define VMM_WATCH_ERROR 0x4u /* always reported, never asked for */
 
@@ -86,8 +86,8 @@ struct vmm_worker {
 	 * Runs work on a worker thread, where it may block, then done on the loop. The core waits
 	 * for it before it calls unrealize. [loop]
 	 */
-	int32_t (*submit)(vmm_host *host, uint64_t loop, vmm_call_cb work, vmm_call_cb done,
-		void *ctx);
+	int32_t (*submit)(
+		vmm_host *host, uint64_t loop, vmm_call_cb work, vmm_call_cb done, void *ctx);
 };
 VMM_ASSERT_SIZE(vmm_worker, 16);
 VMM_ASSERT_OFFSET(vmm_worker, size, 0);

@@ -10,8 +10,8 @@
 #define VMM_MACHINE_ID "vmm.machine/1"
 
 #define VMM_STOP_POWER_OFF 100u /* the guest switched itself off */
-#define VMM_STOP_RESET 200u     /* the guest asked for a reset */
-#define VMM_STOP_EXIT 300u      /* end the process with the given exit status */
+#define VMM_STOP_RESET     200u /* the guest asked for a reset */
+#define VMM_STOP_EXIT      300u /* end the process with the given exit status */
 
 /** What the machine type fixes: a result. */
 struct vmm_layout {

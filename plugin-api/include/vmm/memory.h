@@ -13,7 +13,7 @@
 /** The address space that has all of the guest's RAM. Others come from the bus a device sits on. */
 #define VMM_SPACE_SYSTEM 0u
 
-#define VMM_PROT_READ 0x1u
+#define VMM_PROT_READ  0x1u
 #define VMM_PROT_WRITE 0x2u
 
 /** One range of RAM. */
@@ -47,15 +47,15 @@ struct vmm_memory {
 	int32_t (*read)(vmm_host *host, uint64_t space, vmm_gpa gpa, void *dst, uint64_t bytes);
 
 	/** Copies into guest memory; all or nothing. VMM_E_RANGE: not all of it is RAM. [any] */
-	int32_t (*write)(vmm_host *host, uint64_t space, vmm_gpa gpa, const void *src,
-		uint64_t bytes);
+	int32_t (*write)(
+		vmm_host *host, uint64_t space, vmm_gpa gpa, const void *src, uint64_t bytes);
 
 	/**
 	 * The RAM ranges in rising order, for translation without a call. Writes at most max
 	 * entries and returns how many there are. The ranges stay as they are until destroy. [any]
 	 */
-	int32_t (*ranges)(vmm_host *host, uint64_t space, struct vmm_ram_range *ranges,
-		uint32_t max);
+	int32_t (*ranges)(
+		vmm_host *host, uint64_t space, struct vmm_ram_range *ranges, uint32_t max);
 
 	/**
 	 * The fd of the shared memory behind range number `index` and its offset in it, for

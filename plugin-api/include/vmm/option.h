@@ -9,25 +9,25 @@
 #include <vmm/types.h>
 
 /* Types of options. What `number` of struct vmm_value holds is in brackets. */
-#define VMM_OPT_BOOL 100u      /* true or false [0, 1] */
-#define VMM_OPT_INT 200u       /* signed integer [the integer] */
-#define VMM_OPT_UINT 300u      /* unsigned integer up to 2^63-1 [the integer] */
-#define VMM_OPT_SIZE 400u      /* "256M": bytes, suffixes K M G T are powers of 1024 [bytes] */
-#define VMM_OPT_DURATION 500u  /* "10ms": suffixes ns us ms s [nanoseconds] */
-#define VMM_OPT_STRING 600u    /* text [unused; text holds it] */
-#define VMM_OPT_ENUM 700u      /* one of enum_names [its index]; text holds the name */
-#define VMM_OPT_PATH 800u      /* path of a file; relative to the config file; text: made absolute */
-#define VMM_OPT_FD 900u        /* number of a file descriptor that vmm inherited [the fd] */
-#define VMM_OPT_MAC 1000u      /* "52:54:00:12:34:56" [the 48 bits, first byte highest] */
-#define VMM_OPT_LIST 1100u     /* ( ... ) or [ ... ] of members[0] [unused; items] */
-#define VMM_OPT_GROUP 1200u    /* { ... } of members [unused; items, in the order of members] */
-#define VMM_OPT_REF 1300u      /* id of a device that offers interface_id [handle for query_ref] */
+#define VMM_OPT_BOOL     100u /* true or false [0, 1] */
+#define VMM_OPT_INT      200u /* signed integer [the integer] */
+#define VMM_OPT_UINT     300u /* unsigned integer up to 2^63-1 [the integer] */
+#define VMM_OPT_SIZE     400u /* "256M": bytes, suffixes K M G T are powers of 1024 [bytes] */
+#define VMM_OPT_DURATION 500u /* "10ms": suffixes ns us ms s [nanoseconds] */
+#define VMM_OPT_STRING   600u /* text [unused; text holds it] */
+#define VMM_OPT_ENUM     700u /* one of enum_names [its index]; text holds the name */
+#define VMM_OPT_PATH     800u /* path of a file; relative to the config file; text: made absolute */
+#define VMM_OPT_FD       900u /* number of a file descriptor that vmm inherited [the fd] */
+#define VMM_OPT_MAC      1000u /* "52:54:00:12:34:56" [the 48 bits, first byte highest] */
+#define VMM_OPT_LIST     1100u /* ( ... ) or [ ... ] of members[0] [unused; items] */
+#define VMM_OPT_GROUP    1200u /* { ... } of members [unused; items, in the order of members] */
+#define VMM_OPT_REF      1300u /* id of a device that offers interface_id [handle for query_ref] */
 
 /* Flags of an option. */
-#define VMM_OPT_REQUIRED 0x1u
+#define VMM_OPT_REQUIRED   0x1u
 #define VMM_OPT_DEPRECATED 0x2u /* still works; a warning is printed */
-#define VMM_OPT_SECRET 0x4u     /* never printed or logged */
-#define VMM_OPT_LIVE 0x8u       /* can be changed while the guest runs */
+#define VMM_OPT_SECRET     0x4u /* never printed or logged */
+#define VMM_OPT_LIVE       0x8u /* can be changed while the guest runs */
 
 /**
  * One option. Static, constant, valid for the life of the process.
@@ -74,7 +74,7 @@ VMM_ASSERT_OFFSET(vmm_option, reserved, 108);
 
 /* Flags of a value. */
 #define VMM_VALUE_PRESENT 0x1u /* given or by default */
-#define VMM_VALUE_GIVEN 0x2u   /* written in the config file or by -s */
+#define VMM_VALUE_GIVEN   0x2u /* written in the config file or by -s */
 
 /** The checked value of one option. Owned by the core; valid until destroy. */
 struct vmm_value {

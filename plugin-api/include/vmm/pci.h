@@ -14,9 +14,9 @@
 
 #define VMM_PCI_SLOT_AUTO 0xffffffffu
 
-#define VMM_PCI_BAR_IO 100u
-#define VMM_PCI_BAR_MEM32 200u
-#define VMM_PCI_BAR_MEM64 300u          /* takes two indexes */
+#define VMM_PCI_BAR_IO             100u
+#define VMM_PCI_BAR_MEM32          200u
+#define VMM_PCI_BAR_MEM64          300u /* takes two indexes */
 #define VMM_PCI_BAR_MEM64_PREFETCH 400u /* the same, without side effects of reads */
 
 /** A base address register: a request. bytes is a power of two, at least 16 (4 for I/O). */
@@ -45,8 +45,8 @@ VMM_ASSERT_OFFSET(vmm_pci_bar, reserved, 44);
 /** A capability in configuration space: a request. The bus adds MSI-X by itself. */
 struct vmm_pci_cap {
 	uint64_t struct_size;
-	uint32_t id;    /* PCI capability id; 9 is vendor specific */
-	uint32_t flags; /* VMM_PCI_CAP_HOOKED or 0 */
+	uint32_t id;               /* PCI capability id; 9 is vendor specific */
+	uint32_t flags;            /* VMM_PCI_CAP_HOOKED or 0 */
 	const uint8_t *body;       /* what follows id and next; copied */
 	const uint8_t *write_mask; /* bits that the guest may write; NULL: none; copied */
 	uint32_t body_bytes;
@@ -67,12 +67,12 @@ struct vmm_pci_function_ops {
 
 	/** Reads width (1, 2 or 4) bytes at offset of the body of a hooked capability; cap is its
 	 * index in the description. [vcpu] */
-	int32_t (*cap_read)(void *ctx, uint32_t cap, uint32_t offset, uint32_t width,
-		uint32_t *ret_value);
+	int32_t (*cap_read)(
+		void *ctx, uint32_t cap, uint32_t offset, uint32_t width, uint32_t *ret_value);
 
 	/** Writes likewise. The bus has applied write_mask to its copy before. [vcpu] */
-	int32_t (*cap_write)(void *ctx, uint32_t cap, uint32_t offset, uint32_t width,
-		uint32_t value);
+	int32_t (*cap_write)(
+		void *ctx, uint32_t cap, uint32_t offset, uint32_t width, uint32_t value);
 
 	/** The guest enabled (1) or disabled (0) MSI-X. [vcpu] */
 	void (*msix_changed)(void *ctx, uint32_t enabled);
@@ -97,11 +97,11 @@ struct vmm_pci_function {
 	uint16_t device_id;
 	uint16_t subsystem_vendor_id;
 	uint16_t subsystem_id;
-	uint32_t class_code;    /* 24 bits: base class, sub class, interface */
-	uint32_t revision;      /* 8 bits */
-	uint32_t msix_vectors;  /* 0: no MSI-X; up to 2048 */
-	uint32_t msix_bar;      /* index of the BAR that the bus makes for table and PBA */
-	uint32_t intx;          /* 1: the function has an interrupt pin, else 0 */
+	uint32_t class_code;   /* 24 bits: base class, sub class, interface */
+	uint32_t revision;     /* 8 bits */
+	uint32_t msix_vectors; /* 0: no MSI-X; up to 2048 */
+	uint32_t msix_bar;     /* index of the BAR that the bus makes for table and PBA */
+	uint32_t intx;         /* 1: the function has an interrupt pin, else 0 */
 	const struct vmm_pci_bar *const *bars;
 	uint64_t bar_count;
 	const struct vmm_pci_cap *const *caps;

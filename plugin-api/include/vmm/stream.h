@@ -10,15 +10,15 @@
 
 #define VMM_STREAM_ID "vmm.stream/1"
 
-#define VMM_STREAM_NULL 100u  /* output is dropped, there is no input */
+#define VMM_STREAM_NULL  100u /* output is dropped, there is no input */
 #define VMM_STREAM_STDIO 200u /* standard input and output; one device only; raw on a terminal */
-#define VMM_STREAM_PTY 300u   /* a new pseudo terminal; its name is logged */
-#define VMM_STREAM_FILE 400u  /* output is appended to a file */
-#define VMM_STREAM_UNIX 500u  /* listens on a unix socket, one client at a time */
+#define VMM_STREAM_PTY   300u /* a new pseudo terminal; its name is logged */
+#define VMM_STREAM_FILE  400u /* output is appended to a file */
+#define VMM_STREAM_UNIX  500u /* listens on a unix socket, one client at a time */
 
 #define VMM_STREAM_CONNECTED 0x1u
-#define VMM_STREAM_CLOSED 0x2u /* a client left, or end of input */
-#define VMM_STREAM_DRAINED 0x4u /* there is room again after write took less than all */
+#define VMM_STREAM_CLOSED    0x2u /* a client left, or end of input */
+#define VMM_STREAM_DRAINED   0x4u /* there is room again after write took less than all */
 
 /** Callbacks: a table. [loop] of the loop given to open. */
 struct vmm_stream_ops {
@@ -42,8 +42,8 @@ VMM_ASSERT_OFFSET(vmm_stream_ops, event, 24);
 /** A stream to open: a request. */
 struct vmm_stream_open {
 	uint64_t struct_size;
-	uint32_t kind;  /* VMM_STREAM_... */
-	uint32_t flags; /* 0 */
+	uint32_t kind;    /* VMM_STREAM_... */
+	uint32_t flags;   /* 0 */
 	const char *path; /* FILE, UNIX; PTY: a symbolic link to make, or NULL; copied */
 	uint64_t loop;
 	const struct vmm_stream_ops *ops; /* until close */

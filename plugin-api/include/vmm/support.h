@@ -9,9 +9,9 @@
 #include <vmm/plugin.h>
 
 #if defined(__GNUC__)
-#define VMM_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define VMM_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
-#define VMM_PRINTF(format, first)
+#define VMM_PRINTF(text, first)
 #endif
 
 #ifdef __cplusplus

@@ -42,21 +42,21 @@ VMM_STATIC_ASSERT(sizeof(void *) == 8, pointers_have_64_bits);
  * Error codes. Every function that can fail returns 0 or one of these; a positive value is a
  * count or VMM_PENDING where the text says so. The numbers are frozen.
  */
-#define VMM_E_INVAL (-10)       /* an argument is wrong: the caller's mistake */
-#define VMM_E_NOMEM (-20)       /* no memory */
-#define VMM_E_UNSUPPORTED (-30) /* this host, kernel or peer cannot do it */
-#define VMM_E_NOT_FOUND (-40)   /* no such file, interface, handle */
-#define VMM_E_EXISTS (-50)      /* there is one already: overlapping region, same name */
-#define VMM_E_BUSY (-60)        /* in use by somebody else */
-#define VMM_E_IO (-70)          /* the operating system reported an error */
-#define VMM_E_RANGE (-80)       /* an address or offset is outside of what may be used */
-#define VMM_E_PHASE (-90)       /* not allowed in this phase or on this thread */
-#define VMM_E_LIMIT (-100)      /* a limit is reached: vectors, regions, segments */
-#define VMM_E_AGAIN (-110)      /* nothing now; try again after the event that the text names */
-#define VMM_E_PERM (-120)       /* no permission */
-#define VMM_E_TOO_NEW (-130)    /* a struct has a tail or a flag that this side does not know */
-#define VMM_E_GONE (-140)       /* the peer is gone */
-#define VMM_E_CHAIN (-150)      /* a descriptor chain of the guest could not be used */
+#define VMM_E_INVAL       (-10)  /* an argument is wrong: the caller's mistake */
+#define VMM_E_NOMEM       (-20)  /* no memory */
+#define VMM_E_UNSUPPORTED (-30)  /* this host, kernel or peer cannot do it */
+#define VMM_E_NOT_FOUND   (-40)  /* no such file, interface, handle */
+#define VMM_E_EXISTS      (-50)  /* there is one already: overlapping region, same name */
+#define VMM_E_BUSY        (-60)  /* in use by somebody else */
+#define VMM_E_IO          (-70)  /* the operating system reported an error */
+#define VMM_E_RANGE       (-80)  /* an address or offset is outside of what may be used */
+#define VMM_E_PHASE       (-90)  /* not allowed in this phase or on this thread */
+#define VMM_E_LIMIT       (-100) /* a limit is reached: vectors, regions, segments */
+#define VMM_E_AGAIN       (-110) /* nothing now; try again after the event that the text names */
+#define VMM_E_PERM        (-120) /* no permission */
+#define VMM_E_TOO_NEW     (-130) /* a struct has a tail or a flag that this side does not know */
+#define VMM_E_GONE        (-140) /* the peer is gone */
+#define VMM_E_CHAIN       (-150) /* a descriptor chain of the guest could not be used */
 
 /** Returned instead of 0 by a phase that completes later. */
 #define VMM_PENDING 1

@@ -25,8 +25,8 @@
 
 /* Feature bits that the transport offers by itself; a device leaves them out. */
 #define VMM_VIRTIO_F_INDIRECT_DESC (1ull << 28)
-#define VMM_VIRTIO_F_EVENT_IDX (1ull << 29)
-#define VMM_VIRTIO_F_VERSION_1 (1ull << 32)
+#define VMM_VIRTIO_F_EVENT_IDX     (1ull << 29)
+#define VMM_VIRTIO_F_VERSION_1     (1ull << 32)
 
 /** Callbacks of a device: a table. */
 struct vmm_virtio_ops {
@@ -59,17 +59,17 @@ VMM_ASSERT_OFFSET(vmm_virtio_ops, config_written, 32);
 /** A device to attach: a request. */
 struct vmm_virtio_device {
 	uint64_t struct_size;
-	vmm_host *owner;  /* the caller's host handle */
-	const char *name; /* for people: the device id; copied */
-	uint64_t loop;    /* of vmm.loop own(): where all callbacks come */
+	vmm_host *owner;    /* the caller's host handle */
+	const char *name;   /* for people: the device id; copied */
+	uint64_t loop;      /* of vmm.loop own(): where all callbacks come */
 	uint32_t device_id; /* virtio 1.2, 5: 1 net, 2 block, 4 entropy ... */
 	uint32_t queue_count;
-	const uint16_t *queue_sizes; /* largest size of each queue, powers of 2; copied */
-	uint64_t features;           /* device feature bits offered */
-	const uint8_t *config;       /* config space; copied */
+	const uint16_t *queue_sizes;      /* largest size of each queue, powers of 2; copied */
+	uint64_t features;                /* device feature bits offered */
+	const uint8_t *config;            /* config space; copied */
 	const uint8_t *config_write_mask; /* bits that the driver may write; NULL: none; copied */
 	uint32_t config_bytes;
-	uint32_t slot; /* place on the bus behind the transport, or VMM_VIRTIO_SLOT_AUTO */
+	uint32_t slot;       /* place on the bus behind the transport, or VMM_VIRTIO_SLOT_AUTO */
 	uint32_t class_code; /* PCI class code for transports that need one; 24 bits */
 	uint32_t reserved;   /* 0 */
 	const struct vmm_virtio_ops *ops; /* until detach */
@@ -126,8 +126,8 @@ VMM_ASSERT_OFFSET(vmm_virtio_chain, writable_bytes, 40);
 struct vmm_virtio_ring {
 	uint64_t struct_size;
 	uint32_t queue_size;
-	int32_t kick_fd; /* eventfd that the driver's doorbell signals; the transport's */
-	int32_t call_fd; /* eventfd that interrupts the driver; the transport's */
+	int32_t kick_fd;         /* eventfd that the driver's doorbell signals; the transport's */
+	int32_t call_fd;         /* eventfd that interrupts the driver; the transport's */
 	uint32_t next_available; /* index to start from */
 	vmm_gpa desc_gpa;
 	vmm_gpa avail_gpa;
@@ -154,8 +154,8 @@ struct vmm_virtio {
 	uint64_t size;
 
 	/** Puts a device behind the transport. [config], realize. */
-	int32_t (*attach)(void *transport, const struct vmm_virtio_device *device,
-		uint64_t *ret_device);
+	int32_t (*attach)(
+		void *transport, const struct vmm_virtio_device *device, uint64_t *ret_device);
 
 	/** Takes it away. reset has been called and is done. [config], unrealize. */
 	void (*detach)(void *transport, uint64_t device);
@@ -166,8 +166,8 @@ struct vmm_virtio {
 	 * rest it is called again, after other devices had their turn. Chains with more entries
 	 * than iov_max are pushed back with length 0. [loop]
 	 */
-	int32_t (*pop)(void *transport, uint64_t device, uint32_t queue,
-		struct vmm_virtio_chain *chain);
+	int32_t (*pop)(
+		void *transport, uint64_t device, uint32_t queue, struct vmm_virtio_chain *chain);
 
 	/** Puts the last popped chain back unused; several in reverse order of pop. [loop] */
 	int32_t (*unpop)(void *transport, uint64_t device, uint32_t queue, uint32_t id);
@@ -177,8 +177,8 @@ struct vmm_virtio {
 	 * writable part. The driver sees it at the next flush. Any order. VMM_E_INVAL: not in
 	 * flight, or more than the chain has. [loop]
 	 */
-	int32_t (*push)(void *transport, uint64_t device, uint32_t queue, uint32_t id,
-		uint64_t written);
+	int32_t (*push)(
+		void *transport, uint64_t device, uint32_t queue, uint32_t id, uint64_t written);
 
 	/** Shows all pushed chains to the driver and interrupts it if it wants that. The transport
 	 * does it by itself after notify. [loop] */
@@ -201,12 +201,12 @@ struct vmm_virtio {
 	 * Hands a queue to a kernel back end: the transport does not touch ring or kick fd until
 	 * ring_take. [loop], between activate and reset.
 	 */
-	int32_t (*ring_give)(void *transport, uint64_t device, uint32_t queue,
-		struct vmm_virtio_ring *ret_ring);
+	int32_t (*ring_give)(
+		void *transport, uint64_t device, uint32_t queue, struct vmm_virtio_ring *ret_ring);
 
 	/** Takes a queue back; the back end stopped before entry next_available. [loop] */
-	int32_t (*ring_take)(void *transport, uint64_t device, uint32_t queue,
-		uint32_t next_available);
+	int32_t (*ring_take)(
+		void *transport, uint64_t device, uint32_t queue, uint32_t next_available);
 };
 VMM_ASSERT_SIZE(vmm_virtio, 104);
 VMM_ASSERT_OFFSET(vmm_virtio, size, 0);

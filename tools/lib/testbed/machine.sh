@@ -157,10 +157,10 @@ machine_wait() {
 		stty -isig
 	fi
 	# A trapped signal ends `wait` early.
-	while kill -0 "$machine_qemu" 2>/dev/null; do
+	while kill -0 "$machine_qemu"; do
 		machine_status=0
 		wait "$machine_qemu" || machine_status=$?
-	done
+	done 2>/dev/null
 	((${#machine_followers[@]} == 0)) || wait "${machine_followers[@]}" || true
 }
 
@@ -174,7 +174,7 @@ machine_result() {
 	124 | 137) die "$VMM_EXIT_TIME" "the command did not end within $limit s" ;;
 	143) die "$VMM_EXIT_FAILED" "ended from outside" ;;
 	0) ;;
-	*) die "$VMM_EXIT_FAILED" "QEMU failed (status $machine_status): $(tail -n1 "$machine_dir/qemu")" ;;
+	*) die "$VMM_EXIT_FAILED" "QEMU ended with status $machine_status, not by itself: $(tail -n1 "$machine_dir/qemu")" ;;
 	esac
 	if grep -q 'Kernel panic' "$machine_dir/console"; then
 		die "$VMM_EXIT_FAILED" "the inner kernel panicked, console in $console:" \

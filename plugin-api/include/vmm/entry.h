@@ -88,10 +88,13 @@ VMM_EXPORT int32_t vmm_plugin_entry_v1(
 #define VMM_NOTE_LIBC VMM_NOTE_LIBC_OTHER
 #endif
 
+/** Size of the descriptor: struct vmm_plugin_note from abi_major on. It grows at the end. */
+#define VMM_NOTE_DESC_BYTES 344
+
 /** The ELF note: header, name, descriptor (ELF gABI, "Note Section"). */
 struct vmm_plugin_note {
 	uint32_t name_bytes; /* 4 */
-	uint32_t desc_bytes; /* what follows name */
+	uint32_t desc_bytes; /* VMM_NOTE_DESC_BYTES: what follows name */
 	uint32_t type;       /* VMM_NOTE_TYPE */
 	char name[4];        /* "VMM" */
 	uint32_t abi_major;
@@ -101,8 +104,14 @@ struct vmm_plugin_note {
 	uint32_t libc;           /* VMM_NOTE_LIBC_... */
 	uint32_t reserved;       /* 0 */
 	char plugin_id[64];      /* NUL-terminated */
+
+	/**
+	 * Names of the device types in it, joined by ','; NUL-terminated. Empty: one type, which
+	 * has the name of the file without ".so". The core finds the file for a type by it.
+	 */
+	char types[256];
 };
-VMM_ASSERT_SIZE(vmm_plugin_note, 104);
+VMM_ASSERT_SIZE(vmm_plugin_note, 360);
 VMM_ASSERT_OFFSET(vmm_plugin_note, name_bytes, 0);
 VMM_ASSERT_OFFSET(vmm_plugin_note, desc_bytes, 4);
 VMM_ASSERT_OFFSET(vmm_plugin_note, type, 8);
@@ -114,16 +123,21 @@ VMM_ASSERT_OFFSET(vmm_plugin_note, arch, 28);
 VMM_ASSERT_OFFSET(vmm_plugin_note, libc, 32);
 VMM_ASSERT_OFFSET(vmm_plugin_note, reserved, 36);
 VMM_ASSERT_OFFSET(vmm_plugin_note, plugin_id, 40);
+VMM_ASSERT_OFFSET(vmm_plugin_note, types, 104);
 
 /**
- * Registers the plugin; once, at file level. desc is a struct vmm_plugin_desc, plugin_id the same
- * string literal as in it, min_minor the oldest ABI minor of a core that it can work with.
+ * Registers a plugin that offers one device type, in a file of that name ("virtio-blk" in
+ * virtio-blk.so); once, at file level. desc is a struct vmm_plugin_desc, id_literal the same string
+ * literal as its id, min_minor the oldest ABI minor of a core that it can work with.
  */
-#define VMM_PLUGIN(desc, id_literal, min_minor)                                                    \
+#define VMM_PLUGIN(desc, id_literal, min_minor) VMM_PLUGIN_TYPES(desc, id_literal, min_minor, "")
+
+/** The same for several types, or a file of another name: types_literal is "one,two". */
+#define VMM_PLUGIN_TYPES(desc, id_literal, min_minor, types_literal)                               \
 	__attribute__((section(VMM_NOTE_SECTION), used,                                            \
-		aligned(4))) static const struct vmm_plugin_note vmm_plugin_note_ = {4, 88,        \
-		VMM_NOTE_TYPE, VMM_NOTE_NAME, VMM_ABI_MAJOR, VMM_ABI_MINOR, (min_minor),           \
-		VMM_NOTE_ARCH_X86_64, VMM_NOTE_LIBC, 0, id_literal};                               \
+		aligned(4))) static const struct vmm_plugin_note vmm_plugin_note_ = {4,            \
+		VMM_NOTE_DESC_BYTES, VMM_NOTE_TYPE, VMM_NOTE_NAME, VMM_ABI_MAJOR, VMM_ABI_MINOR,   \
+		(min_minor), VMM_NOTE_ARCH_X86_64, VMM_NOTE_LIBC, 0, id_literal, types_literal};   \
 	int32_t vmm_plugin_entry_v1(                                                               \
 		const struct vmm_hello *hello, const struct vmm_plugin_desc **ret_desc)            \
 	{                                                                                          \
@@ -131,6 +145,7 @@ VMM_ASSERT_OFFSET(vmm_plugin_note, plugin_id, 40);
 		*ret_desc = &(desc);                                                               \
 		return 0;                                                                          \
 	}                                                                                          \
-	VMM_STATIC_ASSERT(sizeof(id_literal) <= 64, plugin_id_fits)
+	VMM_STATIC_ASSERT(sizeof(id_literal) <= 64, plugin_id_fits);                               \
+	VMM_STATIC_ASSERT(sizeof(types_literal) <= 256, plugin_types_fit)
 
 #endif

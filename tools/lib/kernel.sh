@@ -101,3 +101,21 @@ kernel_modules() {
 			}
 		}' "$dir/lib/modules/$release/modules.dep"
 }
+
+# kernel_vmlinux DEST DIRECTORY: the ELF file inside vmlinuz, for boot by PVH. Where it is: Linux x86 boot protocol,
+# setup_sects at 0x1f1, payload_offset at 0x248, payload_length at 0x24c.
+kernel_vmlinux() {
+	local image=$2/vmlinuz sectors offset length unpack
+	sectors=$(od -An -tu1 -j 497 -N 1 "$image") offset=$(od -An -tu4 -j 584 -N 4 "$image")
+	length=$(od -An -tu4 -j 588 -N 4 "$image")
+	offset=$(((sectors + 1) * 512 + offset))
+	case $(od -An -tx1 -j "$offset" -N 4 "$image") in
+	' fd 37 7a 58') unpack=xz ;;
+	' 28 b5 2f fd') unpack=zstd ;;
+	' 02 21 4c 18') unpack=lz4 ;;
+	*) return 1 ;;
+	esac
+	# The last four bytes are the size of what is unpacked.
+	head -c "$((offset + length - 4))" "$image" | tail -c "+$((offset + 1))" | "$unpack" -dc >"$1" || return 1
+	[[ $(head -c 4 "$1") == $'\x7fELF' ]]
+}

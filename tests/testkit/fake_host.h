@@ -304,6 +304,9 @@ const struct vmm_acpi_fixed *fake_acpi_fixed(struct fake_host *host);
  * ---- The machine ----
  */
 
+/** What the machine's layout is. */
+const struct vmm_layout *fake_layout(struct fake_host *host);
+
 /** Reason of the first stop() call, or 0; ret_status may be NULL. */
 uint32_t fake_stop_reason(struct fake_host *host, uint32_t *ret_status);
 

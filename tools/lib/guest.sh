@@ -43,6 +43,16 @@ guest_disk() {
 	printf '%s\n' "$dest"
 }
 
+# guest_here VERSION MIB: in build/guest a kernel, initramfs and a disk of one's own, under names that configs can use.
+guest_here() {
+	local kernel initrd disk dir=$VMM_ROOT/build/guest
+	kernel=$(guest_kernel "$1") && initrd=$(guest_initrd "$1") && disk=$(guest_disk "$2") || return
+	mkdir -p "$dir" || return
+	cmp -s "$kernel" "$dir/vmlinuz" || cp "$kernel" "$dir/vmlinuz" || return
+	cmp -s "$initrd" "$dir/initrd" || cp "$initrd" "$dir/initrd" || return
+	[[ -e $dir/disk.img ]] || cp --sparse=always "$disk" "$dir/disk.img"
+}
+
 # guest_key FILE[=PATH]...: changes when a file, a path or a tool that makes images changes.
 guest_key() {
 	local file

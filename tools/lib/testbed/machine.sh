@@ -7,7 +7,7 @@
 # Enough to reach the host's files, run virtual machines and connect them. More is loaded with modprobe.
 TESTBED_MODULES="virtio_pci 9pnet_virtio 9p overlay virtio_console virtio_blk crc32c_generic ext4 kvm-amd kvm-intel
 	tun vhost_net loop"
-TESTBED_SCRATCH=/run/scratch
+TESTBED_SCRATCH=/run/scratch # as init mounts it
 
 # machine_direct SECONDS COMMAND...: does not return.
 machine_direct() {
@@ -77,7 +77,7 @@ machine_settings() {
 		# One file for both keeps the order of what is written to the two.
 		[[ /dev/stdout -ef /dev/stderr ]] && printf 'merged=1\n'
 	fi
-	printf 'out=%q\nscratch=%q\nmodules=%q\n' "$VMM_TESTBED_OUT" "$TESTBED_SCRATCH" "$machine_kernel/lib/modules"
+	printf 'out=%q\nmodules=%q\n' "$VMM_TESTBED_OUT" "$machine_kernel/lib/modules"
 }
 
 machine_has_stdin() {

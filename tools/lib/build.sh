@@ -1,0 +1,20 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Building, as quickstart and check do it. Sourced after common.sh, run in the top directory.
+
+# build_preset PRESET: configures once, then builds what has changed. Says nothing unless something goes wrong.
+build_preset() {
+	local log=build/$1.log
+	mkdir -p build
+	if { [[ -f build/$1/build.ninja ]] || cmake --preset "$1"; } >"$log" 2>&1 &&
+		cmake --build --preset "$1" >>"$log" 2>&1; then
+		return 0
+	fi
+	tail -n 40 "$log" >&2
+	die 1 "cannot build preset $1; all of it is in $log"
+}
+
+have_kvm() {
+	[[ -r /dev/kvm && -w /dev/kvm ]]
+}

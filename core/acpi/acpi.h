@@ -30,6 +30,8 @@ struct acpi_machine {
 	uint32_t lapic_base;
 	uint32_t ioapic_base; /* GSI base 0 */
 	uint32_t ioapic_id;
+	uint32_t timer_gsi; /* where ISA interrupt 0 arrives; 0: there, no override is needed */
+	uint32_t reserved;
 };
 
 int acpi_create(struct acpi **ret_acpi);

@@ -27,6 +27,15 @@ VMM_ASSERT_OFFSET(vmm_acpi_patch, name, 0);
 VMM_ASSERT_OFFSET(vmm_acpi_patch, kind, 4);
 VMM_ASSERT_OFFSET(vmm_acpi_patch, value, 8);
 
+/*
+ * What a device is there of the PC's old ones. The bits are those of IAPC_BOOT_ARCH (ACPI 6.4,
+ * 5.2.9.3), but set always means that it is there: the core inverts those which say the opposite.
+ */
+#define VMM_ACPI_BOOT_LEGACY 0x1u  /* user-visible devices on the ISA bus */
+#define VMM_ACPI_BOOT_8042   0x2u  /* keyboard controller */
+#define VMM_ACPI_BOOT_VGA    0x4u  /* may be probed for */
+#define VMM_ACPI_BOOT_RTC    0x20u /* CMOS clock */
+
 /** Registers of the fixed ACPI description (FADT); 8-bit I/O ports, 0: there is none. */
 struct vmm_acpi_fixed {
 	uint64_t struct_size;
@@ -34,7 +43,7 @@ struct vmm_acpi_fixed {
 	uint32_t sleep_status_port;
 	uint32_t reset_port;
 	uint32_t reset_value;
-	uint32_t boot_flags; /* IAPC_BOOT_ARCH bits, ORed over all devices */
+	uint32_t boot_flags; /* VMM_ACPI_BOOT_..., ORed over all devices */
 	uint32_t reserved;   /* 0 */
 };
 VMM_ASSERT_SIZE(vmm_acpi_fixed, 32);

@@ -130,6 +130,11 @@ void *fake_device_ctx(vmm_host *device)
 	return device->ctx;
 }
 
+const struct vmm_value *const *fake_device_values(vmm_host *device)
+{
+	return device->args.values;
+}
+
 int32_t fake_interface(struct fake_host *host, const char *id, const char *interface_id,
 	const void **ret_table, void **ret_object)
 {

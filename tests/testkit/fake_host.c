@@ -414,7 +414,7 @@ static char *problems_text(struct fake_host *host)
 {
 	struct fake_log_line *line, *reversed = NULL;
 	size_t bytes = 1;
-	char *text;
+	char *text, *at;
 
 	while ((line = host->problems)) {
 		host->problems = line->next;
@@ -425,11 +425,12 @@ static char *problems_text(struct fake_host *host)
 	if (!reversed)
 		return NULL;
 	text = fake_alloc(bytes);
+	at = text;
 	while ((line = reversed)) {
 		reversed = line->next;
-		strcat(text, line->text);
+		at = stpcpy(at, line->text);
 		if (reversed)
-			strcat(text, "\n");
+			at = stpcpy(at, "\n");
 		free(line->text);
 		free(line);
 	}

@@ -115,6 +115,9 @@ vmm_host *fake_device(struct fake_host *host, const char *id);
 /** The object that create() of the device returned. */
 void *fake_device_ctx(vmm_host *device);
 
+/** The values that the device got, one for each option of its type. */
+const struct vmm_value *const *fake_device_values(vmm_host *device);
+
 /** What another device would get by query_ref. */
 int32_t fake_interface(struct fake_host *host, const char *id, const char *interface_id,
 	const void **ret_table, void **ret_object);

@@ -59,6 +59,7 @@ struct config_boot {
 	size_t module_count;
 	struct config_place kernel_place;
 	struct config_place initrd_place;
+	struct config_place cmdline_place;
 };
 
 struct config_log {
@@ -66,6 +67,9 @@ struct config_log {
 	const char *file; /* NULL: standard error */
 	struct config_place file_place;
 };
+
+#define CONFIG_CPUS_MAX    64
+#define CONFIG_DEVICES_MAX 256
 
 #define CONFIG_MAIN_LOOP (-1)
 
@@ -148,6 +152,12 @@ const char *config_place_text(struct config_place place, char *buffer, size_t by
  * Values of secret options are left out. Returns 0 or VMM_E_IO.
  */
 int config_dump(const struct config *config, FILE *out);
+
+/**
+ * What is not an error but should be told: deprecated options that are used. Number 0 is the first;
+ * NULL: there is none of that number. Complete after config_check().
+ */
+const char *config_warning(const struct config *config, size_t number);
 
 /** config may be NULL. */
 void config_free(struct config *config);

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The back end that blocks: one system call for each operation, on a worker thread of the core. For
+ * hosts that forbid io_uring, and for what io_uring does no better (discard and write zeroes).
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <sys/uio.h>
+
+#include <vmm/support.h>
+
+#include "backend.h"
+
+_Static_assert(sizeof(struct iovec) == sizeof(struct vmm_iovec), "iovec");
+_Static_assert(offsetof(struct iovec, iov_base) == offsetof(struct vmm_iovec, base), "iovec");
+_Static_assert(offsetof(struct iovec, iov_len) == offsetof(struct vmm_iovec, bytes), "iovec");
+
+struct worker_backend {
+	struct blk_backend base;
+	struct blk_backend_config config;
+	uint64_t loop;
+	struct blk_op *refused; /* that the core did not take; done() is due */
+};
+
+static struct worker_backend *of(struct blk_backend *backend)
+{
+	return (struct worker_backend *)backend;
+}
+
+/* On a worker thread; touches only the operation and what does not change. */
+static void worker_run(void *ctx)
+{
+	struct blk_op *op = ctx;
+	const struct blk_disk *disk = of(op->backend)->config.disk;
+	const struct iovec *iov = (const struct iovec *)op->iov;
+	int64_t result;
+
+	do {
+		switch (op->kind) {
+		case BLK_OP_READ:
+			result = preadv(disk->fd, iov, (int)op->iov_count, (off_t)op->offset_bytes);
+			break;
+		case BLK_OP_WRITE:
+			result =
+				pwritev(disk->fd, iov, (int)op->iov_count, (off_t)op->offset_bytes);
+			break;
+		case BLK_OP_SYNC:
+			result = fdatasync(disk->fd);
+			break;
+		default:
+			op->result = blk_trim(disk, op);
+			return;
+		}
+	} while (result < 0 && errno == EINTR);
+	op->result = result < 0 ? -errno : result;
+}
+
+static void worker_done(void *ctx)
+{
+	struct blk_op *op = ctx;
+	struct worker_backend *worker = of(op->backend);
+	const struct blk_backend_owner *owner = &worker->config.owner;
+
+	owner->done(owner->ctx, op);
+	owner->batch_end(owner->ctx);
+}
+
+static void worker_submit(struct blk_backend *backend, struct blk_op *op)
+{
+	struct worker_backend *worker = of(backend);
+	const struct blk_backend_config *config = &worker->config;
+
+	op->backend = backend;
+	if (config->worker->submit(config->host, worker->loop, worker_run, worker_done, op) == 0)
+		return;
+	op->result = -ENOMEM;
+	op->next = worker->refused;
+	worker->refused = op;
+}
+
+static void worker_commit(struct blk_backend *backend)
+{
+	(void)backend;
+}
+
+static uint32_t worker_reap(struct blk_backend *backend)
+{
+	struct worker_backend *worker = of(backend);
+	struct blk_op *op = worker->refused;
+	uint32_t count = 0;
+
+	worker->refused = NULL;
+	while (op) {
+		struct blk_op *next = op->next;
+
+		worker->config.owner.done(worker->config.owner.ctx, op);
+		op = next;
+		count++;
+	}
+	return count;
+}
+
+static void worker_destroy(struct blk_backend *backend)
+{
+	free(backend);
+}
+
+static const struct blk_backend_ops worker_ops = {
+	.name = "worker",
+	.submit = worker_submit,
+	.commit = worker_commit,
+	.reap = worker_reap,
+	.destroy = worker_destroy,
+};
+
+int32_t blk_worker_create(const struct blk_backend_config *config, struct blk_backend **ret_backend,
+	struct vmm_error *error)
+{
+	struct worker_backend *worker = calloc(1, sizeof(*worker));
+
+	if (!worker) {
+		vmm_set_error(error, "no memory");
+		return VMM_E_NOMEM;
+	}
+	worker->base.ops = &worker_ops;
+	worker->config = *config;
+	worker->loop = config->loop->own(config->host);
+	*ret_backend = &worker->base;
+	return 0;
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine: reads and writes with their remainders, fdatasync for groups of requests, discards
+ * one after the other. The rules that it keeps are in engine.h.
+ */
+#include "engine.h"
+
+#include <errno.h>
+#include <limits.h>
+
+/* Continuations without progress before a request is given up. */
+#define RETRIES_MAX 64u
+
+/* Rounds of a turn: operations that end at once may start further ones. */
+#define ROUNDS_MAX 4u
+
+static void list_add(struct blk_list *list, struct blk_request *request)
+{
+	request->next = NULL;
+	if (list->last)
+		list->last->next = request;
+	else
+		list->first = request;
+	list->last = request;
+}
+
+static struct blk_request *list_take(struct blk_list *list)
+{
+	struct blk_request *request = list->first;
+
+	if (!request)
+		return NULL;
+	list->first = request->next;
+	if (!list->first)
+		list->last = NULL;
+	return request;
+}
+
+static struct blk_request *request_of(struct blk_op *op)
+{
+	return (struct blk_request *)((char *)op - offsetof(struct blk_request, op));
+}
+
+static void finish(struct blk_engine *engine, struct blk_request *request, uint8_t status)
+{
+	engine->in_flight--;
+	if (engine->bounce)
+		blk_bounce_put(engine->bounce, request);
+	engine->owner.finished(engine->owner.ctx, request, status);
+}
+
+static void fail(struct blk_engine *engine, struct blk_request *request, int error)
+{
+	request->error_code = error;
+	finish(engine, request, BLK_S_IOERR);
+}
+
+/* Waits for an fdatasync that has not started yet. */
+static void wait_for_sync(struct blk_engine *engine, struct blk_request *request)
+{
+	if (engine->sync_error)
+		finish(engine, request, BLK_S_IOERR);
+	else if (engine->disk->readonly)
+		finish(engine, request, BLK_S_OK);
+	else
+		list_add(&engine->sync_waiting, request);
+}
+
+/* All of the request's own I/O is done. */
+static void io_done(struct blk_engine *engine, struct blk_request *request)
+{
+	if (request->type != BLK_T_IN && engine->writethrough && !engine->cancelling)
+		wait_for_sync(engine, request);
+	else
+		finish(engine, request, BLK_S_OK);
+}
+
+/* 1 if the operation may be tried again: nothing was done, but that need not stay so. */
+static int may_retry(struct blk_engine *engine, int64_t result, uint32_t *retries)
+{
+	return (result == -EINTR || result == -EAGAIN) && !engine->cancelling &&
+	       (*retries)++ < RETRIES_MAX;
+}
+
+static void rw_submit(struct blk_engine *engine, struct blk_request *request)
+{
+	struct blk_op *op = &request->op;
+
+	op->kind = request->type == BLK_T_IN ? BLK_OP_READ : BLK_OP_WRITE;
+	op->offset_bytes = request->offset_bytes;
+	if (request->bounce) {
+		uint64_t left = request->bytes - request->done_bytes;
+
+		request->bounce_iov.base = request->bounce;
+		request->bounce_iov.bytes = left < BLK_BOUNCE_BYTES ? left : BLK_BOUNCE_BYTES;
+		if (op->kind == BLK_OP_WRITE)
+			blk_bounce_fill(request, request->bounce_iov.bytes);
+		op->iov = &request->bounce_iov;
+		op->iov_count = 1;
+	} else {
+		op->iov = request->data;
+		op->iov_count = request->data_count < IOV_MAX ? request->data_count : IOV_MAX;
+	}
+	engine->backend->ops->submit(engine->backend, op);
+}
+
+static void rw_done(struct blk_engine *engine, struct blk_request *request)
+{
+	uint64_t left = request->bytes - request->done_bytes;
+	int64_t result = request->op.result;
+	uint64_t done;
+
+	if (may_retry(engine, result, &request->retries)) {
+		rw_submit(engine, request);
+		return;
+	}
+	if (result < 0) {
+		fail(engine, request, (int)-result);
+		return;
+	}
+	done = (uint64_t)result < left ? (uint64_t)result : left;
+	/* The rest must start where direct I/O can. */
+	done -= done % engine->disk->direct_align;
+	if (!done) {
+		/* The image ends before its capacity: it was cut while in use. */
+		fail(engine, request, ENODATA);
+		return;
+	}
+	if (request->bounce && request->type == BLK_T_IN)
+		blk_bounce_spill(request, done);
+	request->retries = 0;
+	blk_request_advance(request, done);
+	if (done == left)
+		io_done(engine, request);
+	else if (engine->cancelling)
+		finish(engine, request, BLK_S_IOERR);
+	else
+		rw_submit(engine, request);
+}
+
+static void trim_submit(struct blk_engine *engine, struct blk_request *request)
+{
+	const struct blk_range *range = &request->ranges[request->range];
+
+	request->op.kind = request->type == BLK_T_DISCARD ? BLK_OP_DISCARD : BLK_OP_ZERO;
+	request->op.offset_bytes = range->offset_bytes;
+	request->op.bytes = range->bytes;
+	request->op.unmap = range->unmap;
+	engine->backend->ops->submit(engine->backend, &request->op);
+}
+
+static void trim_next(struct blk_engine *engine)
+{
+	if (engine->trimming)
+		return;
+	engine->trimming = list_take(&engine->trim_waiting);
+	if (engine->trimming)
+		trim_submit(engine, engine->trimming);
+}
+
+static void trim_done(struct blk_engine *engine, struct blk_request *request)
+{
+	struct blk_range *range = &request->ranges[request->range];
+	int64_t result = request->op.result;
+
+	if (may_retry(engine, result, &request->retries)) {
+		trim_submit(engine, request);
+		return;
+	}
+	if (result > 0 && (uint64_t)result <= range->bytes) {
+		request->retries = 0;
+		range->offset_bytes += (uint64_t)result;
+		range->bytes -= (uint64_t)result;
+		if (!range->bytes)
+			request->range++;
+		if (request->range < request->range_count && !engine->cancelling) {
+			trim_submit(engine, request);
+			return;
+		}
+	}
+	engine->trimming = NULL;
+	if (result <= 0)
+		fail(engine, request, result < 0 ? (int)-result : EIO);
+	else if (request->range < request->range_count)
+		finish(engine, request, BLK_S_IOERR);
+	else
+		io_done(engine, request);
+	trim_next(engine);
+}
+
+/* Starts an fdatasync if somebody waits for one and none runs. */
+static void sync_start(struct blk_engine *engine)
+{
+	if (engine->sync_running || (!engine->sync_waiting.first && !engine->sync_wanted))
+		return;
+	engine->sync_running = 1;
+	engine->sync_wanted_running = engine->sync_wanted;
+	engine->sync_wanted = 0;
+	engine->sync_retries = 0;
+	engine->syncing = engine->sync_waiting;
+	engine->sync_waiting = (struct blk_list){0};
+	engine->sync_op.kind = BLK_OP_SYNC;
+	engine->backend->ops->submit(engine->backend, &engine->sync_op);
+}
+
+static void end_list(struct blk_engine *engine, struct blk_list *list, uint8_t status)
+{
+	struct blk_list ended = *list;
+	struct blk_request *request;
+
+	*list = (struct blk_list){0};
+	while ((request = list_take(&ended)) != NULL)
+		finish(engine, request, status);
+}
+
+static void sync_done(struct blk_engine *engine)
+{
+	int64_t result = engine->sync_op.result;
+	int wanted = engine->sync_wanted_running;
+
+	if (may_retry(engine, result, &engine->sync_retries)) {
+		engine->backend->ops->submit(engine->backend, &engine->sync_op);
+		return;
+	}
+	engine->sync_running = 0;
+	engine->sync_wanted_running = 0;
+	if (result < 0 && !engine->sync_error) {
+		engine->sync_error = (int)-result;
+		engine->owner.sync_failed(engine->owner.ctx, engine->sync_error);
+	}
+	end_list(engine, &engine->syncing, engine->sync_error ? BLK_S_IOERR : BLK_S_OK);
+	if (engine->sync_error)
+		end_list(engine, &engine->sync_waiting, BLK_S_IOERR);
+	if (wanted)
+		engine->owner.synced(engine->owner.ctx, engine->sync_error);
+}
+
+void blk_engine_op_done(struct blk_engine *engine, struct blk_op *op)
+{
+	if (op == &engine->sync_op)
+		sync_done(engine);
+	else if (op->kind == BLK_OP_READ || op->kind == BLK_OP_WRITE)
+		rw_done(engine, request_of(op));
+	else
+		trim_done(engine, request_of(op));
+}
+
+void blk_engine_init(struct blk_engine *engine, struct blk_backend *backend,
+	const struct blk_disk *disk, struct blk_bounce *bounce,
+	const struct blk_engine_owner *owner)
+{
+	*engine = (struct blk_engine){
+		.backend = backend,
+		.disk = disk,
+		.bounce = bounce,
+		.owner = *owner,
+	};
+}
+
+void blk_engine_set_writethrough(struct blk_engine *engine, int writethrough)
+{
+	engine->writethrough = writethrough;
+}
+
+int blk_engine_has_room(const struct blk_engine *engine, const struct blk_request *request)
+{
+	return !engine->bounce || engine->bounce->free_count ||
+	       !blk_bounce_needed(engine->disk, request);
+}
+
+void blk_engine_submit(struct blk_engine *engine, struct blk_request *request)
+{
+	engine->in_flight++;
+	switch (request->type) {
+	case BLK_T_IN:
+	case BLK_T_OUT:
+		if (blk_bounce_needed(engine->disk, request))
+			blk_bounce_get(engine->bounce, request);
+		rw_submit(engine, request);
+		break;
+	case BLK_T_FLUSH:
+		wait_for_sync(engine, request);
+		break;
+	default:
+		list_add(&engine->trim_waiting, request);
+		trim_next(engine);
+		break;
+	}
+}
+
+void blk_engine_turn(struct blk_engine *engine)
+{
+	for (uint32_t round = 0; round < ROUNDS_MAX; round++) {
+		sync_start(engine);
+		engine->backend->ops->commit(engine->backend);
+		if (!engine->backend->ops->reap(engine->backend))
+			return;
+	}
+	sync_start(engine);
+	engine->backend->ops->commit(engine->backend);
+}
+
+void blk_engine_cancel(struct blk_engine *engine)
+{
+	engine->cancelling = 1;
+	end_list(engine, &engine->sync_waiting, BLK_S_IOERR);
+	end_list(engine, &engine->trim_waiting, BLK_S_IOERR);
+}
+
+void blk_engine_resume(struct blk_engine *engine)
+{
+	engine->cancelling = 0;
+}
+
+int blk_engine_idle(const struct blk_engine *engine)
+{
+	return !engine->in_flight && !engine->sync_running && !engine->sync_wanted;
+}
+
+void blk_engine_sync(struct blk_engine *engine)
+{
+	engine->sync_wanted = 1;
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The data path between the transport and the engine: pop, check, admit, and push with one flush
+ * for a batch. Nothing is allocated here.
+ *
+ * Admission: a request that would exceed the bytes in flight or the rate limit goes back to its
+ * ring, and all queues are held until there is room. So what waits, waits in the guest's memory,
+ * and costs the host nothing.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <vmm/support.h>
+
+#include "device.h"
+
+#define ERROR_LOG_PERIOD_NS 10000000000ull
+
+int32_t blk_queues_init(struct blk_device *blk, struct vmm_error *error)
+{
+	uint64_t bytes = blk_request_bytes(blk->options.queue_size + BLK_IOV_SPARE);
+
+	for (uint32_t q = 0; q < blk->options.queues; q++) {
+		struct blk_queue *queue = &blk->queues[q];
+
+		/* Zeroed pages that are not used are not there: an idle queue costs little. */
+		queue->requests = calloc(blk->options.queue_size, bytes);
+		if (!queue->requests) {
+			vmm_set_error(error, "no memory for requests");
+			return VMM_E_NOMEM;
+		}
+		for (uint32_t i = blk->options.queue_size; i-- > 0;) {
+			struct blk_request *request = (void *)(queue->requests + i * bytes);
+
+			request->queue = q;
+			request->next = queue->free;
+			queue->free = request;
+		}
+	}
+	return 0;
+}
+
+void blk_queues_fini(struct blk_device *blk)
+{
+	for (uint32_t q = 0; q < BLK_QUEUES_MAX; q++)
+		free(blk->queues[q].requests);
+}
+
+static void request_free(struct blk_device *blk, struct blk_request *request)
+{
+	struct blk_queue *queue = &blk->queues[request->queue];
+
+	request->next = queue->free;
+	queue->free = request;
+}
+
+static void push(struct blk_device *blk, const struct blk_request *request, uint64_t written)
+{
+	blk->virtio.push(blk->transport, blk->attached, request->queue, request->chain_id, written);
+	blk->queues[request->queue].dirty = 1;
+}
+
+/* The status byte comes after all data, and before the chain is given back. */
+static void complete(struct blk_device *blk, struct blk_request *request, uint8_t status)
+{
+	__atomic_store_n(request->status, status, __ATOMIC_RELEASE);
+	push(blk, request, blk_request_used(request, status));
+	request_free(blk, request);
+}
+
+/* An error of the host: a line, but no more than one in a while, as a guest can make many. */
+static void log_error(struct blk_device *blk, const struct blk_request *request)
+{
+	static const char remainder[] = "the image ends early; was it cut?";
+	int error = request->error_code;
+	uint64_t now = blk->loop.now(blk->host, VMM_CLOCK_HOST);
+	const char *what = request->type == BLK_T_IN    ? "read"
+			   : request->type == BLK_T_OUT ? "write"
+							: "discard or write zeroes";
+
+	if (blk->error_logged_ns && now - blk->error_logged_ns < ERROR_LOG_PERIOD_NS) {
+		blk->errors_not_logged++;
+		return;
+	}
+	vmm_logf(&blk->log, blk->host, VMM_LOG_ERROR,
+		"%s: %s of %llu bytes at %llu failed: %s (%llu more since the last such line)",
+		blk->options.path, what, (unsigned long long)request->bytes,
+		(unsigned long long)request->offset_bytes,
+		error == ENODATA ? remainder : strerror(error),
+		(unsigned long long)blk->errors_not_logged);
+	blk->error_logged_ns = now;
+	blk->errors_not_logged = 0;
+}
+
+void blk_queue_finished(void *ctx, struct blk_request *request, uint8_t status)
+{
+	struct blk_device *blk = ctx;
+
+	blk->in_flight_bytes -= request->bytes;
+	if (request->error_code)
+		log_error(blk, request);
+	if (blk->resetting)
+		request_free(blk, request);
+	else
+		complete(blk, request, status);
+}
+
+/* 1 if the rate limit lets the request through, and then counts it; else arms the timer. */
+static int within_rate(struct blk_device *blk, const struct blk_request *request)
+{
+	uint64_t now, iops_ns, bandwidth_ns;
+
+	if ((!blk->iops.rate && !blk->bandwidth.rate) || request->type == BLK_T_FLUSH)
+		return 1;
+	now = blk->loop.now(blk->host, VMM_CLOCK_HOST);
+	iops_ns = blk_limit_wait(&blk->iops, now);
+	bandwidth_ns = blk_limit_wait(&blk->bandwidth, now);
+	if (!iops_ns && !bandwidth_ns) {
+		blk_limit_take(&blk->iops, now, 1);
+		blk_limit_take(&blk->bandwidth, now, request->bytes);
+		return 1;
+	}
+	if (blk->loop.timer_arm(blk->host, blk->limit_timer,
+		    iops_ns > bandwidth_ns ? iops_ns : bandwidth_ns) < 0)
+		return 1; /* better too fast than never */
+	blk->timer_runs = 1;
+	return 0;
+}
+
+static int within_memory(const struct blk_device *blk, const struct blk_request *request)
+{
+	if (!blk_engine_has_room(&blk->engine, request))
+		return 0;
+	/* A request that is larger than the limit goes alone. */
+	return !blk->in_flight_bytes ||
+	       blk->in_flight_bytes + request->bytes <= blk->options.max_inflight_bytes;
+}
+
+/* Takes one chain; 0 if there is none, or none that may be taken now. */
+static int take_one(struct blk_device *blk, struct blk_queue *queue, uint32_t q)
+{
+	struct blk_request *request = queue->free;
+	struct vmm_virtio_chain chain = {
+		.struct_size = sizeof(chain),
+		.iov = request->iov,
+		.iov_max = blk->options.queue_size + BLK_IOV_SPARE,
+	};
+	const char *why;
+	uint8_t status;
+
+	if (blk->virtio.pop(blk->transport, blk->attached, q, &chain) <= 0)
+		return 0;
+	queue->free = request->next;
+	switch (blk_request_parse(request, &chain, &blk->limits, &status, &why)) {
+	case BLK_PARSE_DONE:
+		complete(blk, request, status);
+		break;
+	case BLK_PARSE_BAD:
+		push(blk, request, 0);
+		request_free(blk, request);
+		break;
+	default:
+		if (!within_memory(blk, request) || !within_rate(blk, request)) {
+			blk->virtio.unpop(blk->transport, blk->attached, q, chain.id);
+			request_free(blk, request);
+			queue->held = 1;
+			blk->held = 1;
+			return 0;
+		}
+		blk->in_flight_bytes += request->bytes;
+		blk_engine_submit(&blk->engine, request);
+		break;
+	}
+	if (why)
+		vmm_guest_errorf(&blk->log, blk->host, "virtio-blk request", "%s", why);
+	return 1;
+}
+
+void blk_queue_notify(void *ctx, uint32_t q)
+{
+	struct blk_device *blk = ctx;
+	struct blk_queue *queue = &blk->queues[q];
+
+	if (!blk_device_runs(blk))
+		return;
+	if (blk->held) {
+		queue->held = 1;
+		return;
+	}
+	while (queue->free && take_one(blk, queue, q))
+		;
+	blk_queue_batch_end(blk);
+}
+
+/* Lets the queues go on that were held for want of room. The transport calls notify for them. */
+static void release(struct blk_device *blk)
+{
+	if (!blk->held || blk->timer_runs)
+		return;
+	blk->held = 0;
+	for (uint32_t q = 0; q < blk->options.queues; q++) {
+		if (!blk->queues[q].held)
+			continue;
+		blk->queues[q].held = 0;
+		blk->virtio.kick(blk->transport, blk->attached, q);
+	}
+}
+
+void blk_queue_limit_timer(void *ctx)
+{
+	struct blk_device *blk = ctx;
+
+	blk->timer_runs = 0;
+	if (blk_device_runs(blk))
+		release(blk);
+}
+
+void blk_queue_batch_end(void *ctx)
+{
+	struct blk_device *blk = ctx;
+	int ended = 0;
+
+	blk_engine_turn(&blk->engine);
+	for (uint32_t q = 0; q < blk->options.queues; q++) {
+		if (!blk->queues[q].dirty)
+			continue;
+		blk->queues[q].dirty = 0;
+		ended = 1;
+		if (!blk->resetting)
+			blk->virtio.flush(blk->transport, blk->attached, q);
+	}
+	if (ended && blk_device_runs(blk))
+		release(blk);
+	blk_device_settle(blk);
+}
+
+void blk_queue_forget(struct blk_device *blk)
+{
+	blk->held = 0;
+	blk->timer_runs = 0;
+	if (blk->has_limit_timer)
+		blk->loop.timer_arm(blk->host, blk->limit_timer, VMM_TIMER_OFF);
+	for (uint32_t q = 0; q < blk->options.queues; q++) {
+		blk->queues[q].held = 0;
+		blk->queues[q].dirty = 0;
+	}
+}

@@ -26,14 +26,15 @@ apt_private() {
 	shift 2
 	"$program" -q -o Dir::Etc="$dir" -o Dir::Etc::sourcelist="$dir/sources.list" -o Dir::Etc::sourceparts=- \
 		-o Dir::Etc::preferences=- -o Dir::Etc::preferencesparts=- -o Dir::State="$dir/state" \
-		-o Dir::State::status="$dir/status" -o Dir::Cache="$dir/cache" -o APT::Sandbox::User= \
-		-o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false "$@"
+		-o Dir::State::status="$dir/status" -o Dir::Cache="$dir/cache" -o APT::Sandbox::User= -o Acquire::Retries=1 \
+		-o Acquire::http::Timeout=20 -o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false "$@"
 }
 
 # apt_lists SUITE: fetches the package lists of a suite and, where it has one, its security suite. A suite whose
-# lists cannot be had is simply without packages; the caller finds that out.
+# lists cannot be had is simply without packages; the caller finds that out. Lists of the last hour are good enough.
 apt_lists() {
 	local suite=$1 dir=$VMM_CACHE/apt/$1 main security keys=/usr/share/keyrings/debian-archive-keyring.gpg
+	[[ $(find "$dir/fresh" -mmin -60 2>/dev/null) ]] && return 0
 	mkdir -p "$dir/state/lists/partial" "$dir/cache/archives/partial"
 	: >"$dir/status"
 	read -r main security < <(apt_mirror)
@@ -42,8 +43,11 @@ apt_lists() {
 		[[ $suite == *-backports ]] ||
 			printf 'deb [signed-by=%s] %s %s-security main\n' "$keys" "$security" "$suite"
 	} >"$dir/sources.list"
-	apt_private "$suite" apt-get update >"$dir/update.log" 2>&1 ||
+	if apt_private "$suite" apt-get update >"$dir/update.log" 2>&1 && ! grep -q '^[EW]:' "$dir/update.log"; then
+		touch "$dir/fresh"
+	else
 		say "apt could not read all of $suite: $(grep -m1 '^[EW]:' "$dir/update.log" || true)"
+	fi
 }
 
 # apt_depends SUITE PACKAGE PREFIX: the package starting with PREFIX that PACKAGE depends on; empty if there is none.

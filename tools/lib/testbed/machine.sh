@@ -26,12 +26,13 @@ machine_direct() {
 	exit "$status"
 }
 
-# machine_prepare KERNEL: sets machine_kernel, machine_initrd and machine_disk.
+# machine_prepare KERNEL (empty: the usual one, which has to be there): sets machine_kernel, machine_initrd and machine_disk.
 machine_prepare() {
-	local version=$1 here=$VMM_ROOT/tools/lib
+	local version=${1:-6.1} here=$VMM_ROOT/tools/lib
 	type -P qemu-system-x86_64 busybox cpio depmod mke2fs xz >/dev/null ||
 		die "$VMM_EXIT_FAILED" "something is not installed yet: run tools/setup"
-	machine_kernel=$(kernel_dir amd64 "$version") || exit "$VMM_EXIT_SKIP"
+	machine_kernel=$(kernel_dir amd64 "$version") ||
+		exit "$([[ $1 ]] && echo "$VMM_EXIT_SKIP" || echo "$VMM_EXIT_FAILED")"
 	machine_initrd=$VMM_CACHE/testbed/initrd-$(key "$(kernel_release "$machine_kernel")" "$TESTBED_MODULES" \
 		"$(cat "$here/testbed/init" "$here/initramfs.sh" "$here/kernel.sh")")
 	cached "$machine_initrd" initramfs_build "$machine_kernel" "$here/testbed/init" "$TESTBED_MODULES" ||

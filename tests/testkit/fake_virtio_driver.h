@@ -77,7 +77,7 @@ struct fake_virtio_queue {
 	uint64_t desc;   /* guest physical addresses of the three areas */
 	uint64_t avail;
 	uint64_t used;
-	uint64_t indirect;    /* one table of `size` descriptors for each descriptor */
+	uint64_t indirect;    /* a table of descriptors for each descriptor */
 	uint16_t avail_index; /* what the driver made available */
 	uint16_t used_index;  /* what it has reaped */
 	uint16_t kicked;      /* avail_index at the last kick */
@@ -100,6 +100,7 @@ struct fake_virtio {
 	uint32_t queue_count;
 	uint32_t msi_base; /* message data of vector 0, then rising by one */
 	struct fake_virtio_queue queues[FAKE_VIRTIO_QUEUES];
+	uint64_t ram_start;
 	uint64_t ram_next; /* fake_virtio_alloc() */
 	uint64_t ram_end;
 };

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a device does with a queue, on its loop: the ring (ring.c) with the gate in front of it, the
+ * response to a bad one, interrupts behind it, and handing it to a kernel back end.
+ */
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "transport.h"
+
+static bool usable(const struct vio_queue *queue)
+{
+	return queue->live && !queue->given && vio_gate_open(queue->device);
+}
+
+/* Reports what the ring found wrong. */
+static void respond(struct vio_queue *queue)
+{
+	struct vio_device *d = queue->device;
+
+	if (queue->ring.complaint)
+		vmm_guest_errorf(&d->transport->log, d->owner, "chain",
+			"queue %u: a chain is given back unused: %s", queue->index,
+			queue->ring.complaint);
+	queue->ring.complaint = NULL;
+	if (queue->ring.broken)
+		vio_break(d, queue->ring.broken);
+}
+
+int32_t vio_queue_pop(struct vio_queue *queue, struct vmm_virtio_chain *chain)
+{
+	int32_t ret;
+
+	if (!usable(queue))
+		return 0;
+	ret = virtq_pop(&queue->ring, chain);
+	if (queue->ring.complaint || queue->ring.broken)
+		respond(queue);
+	if (!ret && queue->ring.starved && !queue->notifying)
+		vio_signal(queue->doorbell_fd);
+	return ret;
+}
+
+void vio_queue_flush(struct vio_queue *queue)
+{
+	if (!usable(queue))
+		return;
+	if (virtq_flush(&queue->ring))
+		vio_irq_queue(queue);
+	if (!queue->notifying)
+		virtq_refill(&queue->ring);
+}
+
+void vio_queue_notify(struct vio_queue *queue)
+{
+	struct vio_device *d = queue->device;
+
+	if (!d->active || !usable(queue))
+		return;
+	virtq_refill(&queue->ring);
+	queue->notifying = true;
+	d->ops->notify(d->ctx, queue->index);
+	queue->notifying = false;
+	vio_queue_flush(queue);
+	/* More than its share is waiting: come again, behind others that are ready by now. */
+	if (queue->ring.starved)
+		vio_signal(queue->doorbell_fd);
+}
+
+static void relay_cb(void *ctx, int32_t fd, uint32_t events)
+{
+	struct vio_queue *queue = ctx;
+	uint64_t count;
+
+	(void)events;
+	if (read(fd, &count, sizeof(count)) == sizeof(count))
+		vio_irq_queue(queue);
+}
+
+static int32_t relay_open(struct vio_queue *queue)
+{
+	struct vio_device *d = queue->device;
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int32_t ret;
+
+	if (fd < 0)
+		return errno == EMFILE || errno == ENFILE ? VMM_E_LIMIT : VMM_E_IO;
+	ret = d->transport->loop.watch_add(
+		d->owner, d->loop, fd, VMM_WATCH_READ, relay_cb, queue, &queue->relay_watch);
+	if (ret < 0) {
+		close(fd);
+		return ret;
+	}
+	queue->relay_fd = fd;
+	return fd;
+}
+
+static void relay_close(struct vio_queue *queue)
+{
+	if (queue->relay_fd < 0)
+		return;
+	queue->device->transport->loop.watch_remove(queue->device->owner, queue->relay_watch);
+	close(queue->relay_fd);
+	queue->relay_fd = -1;
+}
+
+int32_t vio_queue_give(struct vio_queue *queue, struct vmm_virtio_ring *ret_ring)
+{
+	struct vio_device *d = queue->device;
+	struct virtq *ring = &queue->ring;
+	int32_t call_fd;
+
+	if (ret_ring->struct_size < sizeof(*ret_ring))
+		return VMM_E_INVAL;
+	if (!usable(queue))
+		return VMM_E_PHASE;
+	vio_queue_flush(queue);
+	if (!virtq_idle(ring))
+		return VMM_E_BUSY;
+	call_fd = vio_irq_queue_fd(queue);
+	if (call_fd < 0)
+		call_fd = relay_open(queue);
+	if (call_fd < 0)
+		return call_fd;
+	queue->given = true;
+	d->transport->loop.watch_set(d->owner, queue->watch, 0);
+	*ret_ring = (struct vmm_virtio_ring){
+		.struct_size = sizeof(*ret_ring),
+		.queue_size = ring->size,
+		.kick_fd = queue->doorbell_fd,
+		.call_fd = call_fd,
+		.next_available = ring->next_avail,
+		.desc_gpa = {queue->registers.desc},
+		.avail_gpa = {queue->registers.driver},
+		.used_gpa = {queue->registers.device},
+		.desc = (void *)(uintptr_t)ring->source.table,
+		.avail = ring->avail,
+		.used = ring->used,
+	};
+	/* Kicks that we took already must not be lost for the back end. */
+	vio_signal(queue->doorbell_fd);
+	return 0;
+}
+
+static void take_back(struct vio_queue *queue)
+{
+	struct vio_device *d = queue->device;
+
+	relay_close(queue);
+	d->transport->loop.watch_set(d->owner, queue->watch, VMM_WATCH_READ);
+	queue->given = false;
+}
+
+int32_t vio_queue_take(struct vio_queue *queue, uint32_t next_available)
+{
+	if (!queue->given || next_available > UINT16_MAX)
+		return VMM_E_INVAL;
+	take_back(queue);
+	virtq_resume(&queue->ring, (uint16_t)next_available);
+	vio_signal(queue->doorbell_fd);
+	return 0;
+}
+
+void vio_queue_stop(struct vio_queue *queue)
+{
+	if (queue->given)
+		take_back(queue);
+	queue->live = false;
+}

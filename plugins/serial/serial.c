@@ -52,8 +52,10 @@ struct serial {
 	uint32_t gsi;
 	uint32_t irq_level; /* what the line was set to last */
 	int input_waits;    /* the host was told that there is no room */
-	uint64_t region;    /* handles; 0: there is none */
-	uint64_t line;
+	int has_line;
+	int has_region;
+	uint64_t line; /* handles */
+	uint64_t region;
 	uint64_t stream;
 	struct vmm_io io;
 	struct vmm_irq irq;
@@ -69,7 +71,7 @@ static void update_irq(struct serial *serial)
 {
 	uint32_t level = uart_irq(&serial->uart);
 
-	if (level == serial->irq_level || !serial->line)
+	if (level == serial->irq_level)
 		return;
 	serial->irq_level = level;
 	serial->irq.line_set(serial->host, serial->line, level);
@@ -310,12 +312,14 @@ static int32_t serial_realize(void *ctx, struct vmm_error *error)
 					  : "there is no such line");
 		return ret;
 	}
+	serial->has_line = 1;
 	ret = serial->io.region_add(serial->host, &region, &serial->region);
 	if (ret < 0) {
 		vmm_set_error(error, "ports 0x%x to 0x%x cannot be used: another device has some",
 			serial->port, serial->port + UART_PORTS - 1);
 		return ret;
 	}
+	serial->has_region = 1;
 	ret = add_acpi(serial);
 	if (ret < 0)
 		vmm_set_error(error, "the ACPI description of the serial port was refused");
@@ -326,12 +330,12 @@ static void serial_unrealize(void *ctx)
 {
 	struct serial *serial = ctx;
 
-	if (serial->region)
+	if (serial->has_region)
 		serial->io.region_remove(serial->host, serial->region);
-	if (serial->line)
+	if (serial->has_line)
 		serial->irq.line_close(serial->host, serial->line);
-	serial->region = 0;
-	serial->line = 0;
+	serial->has_region = 0;
+	serial->has_line = 0;
 }
 
 static void serial_destroy(void *ctx)

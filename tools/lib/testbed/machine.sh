@@ -16,11 +16,12 @@ machine_direct() {
 	VMM_TESTBED_SCRATCH=$(mktemp -d "${TMPDIR:-/var/tmp}/vmm-scratch.XXXXXX")
 	export VMM_TESTBED_SCRATCH
 	trap 'rm -rf "$VMM_TESTBED_SCRATCH"' EXIT
-	local status=0
+	# The command ends with us, whatever ends us.
+	local status=0 tied=(setpriv --pdeathsig TERM)
 	if [[ -t 0 && -t 1 && ! $limit ]] || ((seconds == 0)); then
-		"$@" || status=$?
+		"${tied[@]}" "$@" || status=$?
 	else
-		timeout --foreground -k 5 "$seconds" "$@" || status=$?
+		"${tied[@]}" timeout --foreground -k 5 "$seconds" "$@" || status=$?
 		((status != 124)) || say "the command did not end within $seconds s"
 	fi
 	exit "$status"

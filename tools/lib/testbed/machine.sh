@@ -16,12 +16,11 @@ machine_direct() {
 	VMM_TESTBED_SCRATCH=$(mktemp -d "${TMPDIR:-/var/tmp}/vmm-scratch.XXXXXX")
 	export VMM_TESTBED_SCRATCH
 	trap 'rm -rf "$VMM_TESTBED_SCRATCH"' EXIT
-	# The command ends with us, whatever ends us.
-	local status=0 tied=(setpriv --pdeathsig TERM)
+	local status=0
 	if [[ -t 0 && -t 1 && ! $limit ]] || ((seconds == 0)); then
-		"${tied[@]}" "$@" || status=$?
+		"$@" || status=$?
 	else
-		"${tied[@]}" timeout --foreground -k 5 "$seconds" "$@" || status=$?
+		timeout --foreground -k 5 "$seconds" "$@" || status=$?
 		((status != 124)) || say "the command did not end within $seconds s"
 	fi
 	exit "$status"

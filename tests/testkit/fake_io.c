@@ -243,35 +243,43 @@ static uint64_t ones(uint32_t width)
 	return width >= 8 ? UINT64_MAX : (1ull << (width * 8)) - 1;
 }
 
-/* Finds the region at address and how many bytes of the access it takes; 0: nobody's, skip *piece.
- * Locked by itself. */
+/* How many of `width` bytes at offset a region takes in one call. */
+static uint32_t piece_of(const struct fake_region *region, uint64_t offset, uint32_t width)
+{
+	uint64_t left = region->bytes - offset;
+	uint32_t piece = width < left ? width : (uint32_t)left;
+
+	if (piece <= region->width_max && width_valid(piece))
+		return piece;
+	piece = region->width_max;
+	while (piece > width || piece > left || (offset & (piece - 1)))
+		piece /= 2;
+	return piece;
+}
+
+/*
+ * Finds the region at address and how many bytes of the access it takes; 0: those bytes are
+ * nobody's. The bytes are found in one look, so that a region that moves has all of them or none.
+ */
 static int find_region(struct fake_host *host, uint32_t space, uint64_t address, uint32_t width,
 	struct fake_region *ret_region, uint32_t *ret_piece)
 {
 	struct fake_object *object;
-	uint32_t piece = 1;
+	uint32_t piece = width;
 	int found = 0;
 
 	fake_lock(host);
 	for (object = host->objects; object && !found; object = object->next) {
-		struct fake_region *region = (void *)object;
-		uint64_t left;
+		const struct fake_region *region = (void *)object;
 
-		if (object->kind != KIND_REGION || !region->enabled || region->space != space ||
-			address < region->base || address - region->base >= region->bytes)
+		if (object->kind != KIND_REGION || !region->enabled || region->space != space)
 			continue;
-		left = region->bytes - (address - region->base);
-		found = 1;
-		*ret_region = *region;
-		piece = width;
-		if (piece > left)
-			piece = (uint32_t)left;
-		if (piece > region->width_max || !width_valid(piece)) {
-			uint64_t offset = address - region->base;
-
-			piece = region->width_max;
-			while (piece > width || piece > left || (offset & (piece - 1)))
-				piece /= 2;
+		if (address >= region->base && address - region->base < region->bytes) {
+			found = 1;
+			*ret_region = *region;
+			piece = piece_of(region, address - region->base, width);
+		} else if (region->base > address && region->base - address < piece) {
+			piece = (uint32_t)(region->base - address);
 		}
 	}
 	fake_unlock(host);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The system calls that the plugin makes on its image, seen and changed on their way: definitions
+ * in the test program come before those of the C library. What io_uring is given is seen, too, but
+ * cannot be changed.
+ */
+#ifndef TEST_SYSCALLS_H
+#define TEST_SYSCALLS_H
+
+#include <stdint.h>
+
+enum syscall_kind {
+	CALL_READ,
+	CALL_WRITE,
+	CALL_SYNC,
+	CALL_ALLOCATE,
+	CALL_PUSH, /* the used ring; the test puts it in */
+	CALL_KINDS,
+};
+
+/** Starts a new log and forgets all faults. */
+void syscalls_reset(void);
+
+/** The log as letters: R W S A and P. */
+const char *syscalls_log(void);
+
+void syscalls_note(enum syscall_kind kind);
+
+/** The next `count` calls of the kind fail with that errno. */
+void syscalls_fail(enum syscall_kind kind, int error, uint32_t count);
+
+/** The next `count` calls of the kind do at most that many bytes; 0: end of file. */
+void syscalls_shorten(enum syscall_kind kind, uint64_t bytes, uint32_t count);
+
+/** Calls that failed or were shortened. */
+uint32_t syscalls_hit(void);
+
+#endif

@@ -58,15 +58,29 @@ void rig_open(struct rig *rig, const struct fake_config *config)
 	fake_type_add(rig->host, &transport_type);
 }
 
+void rig_add_bus(struct rig *rig)
+{
+	vmm_host *bus;
+
+	if (rig->transport)
+		return;
+	assert_int_equal(fake_device_add(rig->host, TRANSPORT_TYPE, "bus", NULL, &bus), 0);
+	rig->transport = fake_device_ctx(bus);
+}
+
+void rig_stop(struct rig *rig)
+{
+	fake_host_stop(rig->host);
+	rig->transport = NULL;
+}
+
 int32_t rig_add(struct rig *rig, const char *backend, const char *const *extra)
 {
 	const char *options[OPTIONS_MAX + 1];
 	char path[160], aio[32];
-	vmm_host *transport;
 	uint32_t n = 0;
 
-	assert_int_equal(fake_device_add(rig->host, TRANSPORT_TYPE, "bus", NULL, &transport), 0);
-	rig->transport = fake_device_ctx(transport);
+	rig_add_bus(rig);
 	snprintf(path, sizeof(path), "path=%s", rig->path);
 	snprintf(aio, sizeof(aio), "aio=%s", backend);
 	options[n++] = path;

@@ -40,11 +40,17 @@ void rig_open(struct rig *rig, const struct fake_config *config);
  * options, NULL-terminated, or NULL. backend is "io_uring" or "worker". */
 void rig_start(struct rig *rig, const char *backend, const char *const *extra);
 
+/** Adds the transport, if it is not there. */
+void rig_add_bus(struct rig *rig);
+
 /** Adds transport and device; the result of fake_device_add. */
 int32_t rig_add(struct rig *rig, const char *backend, const char *const *extra);
 
 /** start and activate, of a device that was added. */
 void rig_run(struct rig *rig, uint64_t features);
+
+/** Destroys transport and device. */
+void rig_stop(struct rig *rig);
 
 void rig_close(struct rig *rig);
 

@@ -552,7 +552,7 @@ static void b16_image_that_looks_like_qcow2_stays_raw(void **state)
 	rig_start(&rig, *state, NULL);
 	memcpy(data, qcow2, sizeof(qcow2));
 	assert_int_equal(rig_do(&rig, BLK_T_OUT, 0, data, sizeof(data)), BLK_S_OK);
-	fake_host_stop(rig.host);
+	rig_stop(&rig);
 	assert_int_equal(rig_add(&rig, *state, NULL), 0);
 	rig_run(&rig, UINT64_MAX);
 	memset(data, 0, sizeof(data));

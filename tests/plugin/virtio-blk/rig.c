@@ -46,9 +46,10 @@ void rig_open(struct rig *rig, const struct fake_config *config)
 	uint8_t sector[BLK_SECTOR_BYTES];
 
 	memset(rig, 0, sizeof(*rig));
-	snprintf(rig->path, sizeof(rig->path), "%s/vmm-blk-XXXXXX", scratch_directory());
-	rig->fd = mkstemp(rig->path);
+	snprintf(rig->image, sizeof(rig->image), "%s/vmm-blk-XXXXXX", scratch_directory());
+	rig->fd = mkstemp(rig->image);
 	assert_true(rig->fd >= 0);
+	memcpy(rig->path, rig->image, sizeof(rig->path));
 	for (uint32_t i = 0; i < RIG_SECTORS; i++) {
 		memset(sector, (int)(i & 0xff), sizeof(sector));
 		assert_int_equal(write(rig->fd, sector, sizeof(sector)), sizeof(sector));
@@ -114,7 +115,7 @@ void rig_close(struct rig *rig)
 		assert_int_equal(rig->transport->mistakes, 0);
 	fake_host_destroy(rig->host);
 	close(rig->fd);
-	unlink(rig->path);
+	unlink(rig->image);
 }
 
 void rig_add_request(struct rig *rig, uint32_t queue, struct rig_request *request, uint32_t type,

@@ -20,8 +20,9 @@ struct rig {
 	struct fake_host *host;
 	vmm_host *blk;
 	struct transport *transport;
-	char path[128];
-	int fd; /* of the image, for the test itself; not locked */
+	char path[128];  /* what the device opens */
+	char image[128]; /* the file that rig_open made, and rig_close removes */
+	int fd;          /* of the image, for the test itself; not locked */
 };
 
 /** A request as a driver keeps it. */

@@ -141,13 +141,10 @@ static void h9_only_files_and_block_devices_are_images(void **state)
 	assert_int_equal(mkfifo(fifo, 0600), 0);
 	for (uint32_t i = 0; i < 4; i++) {
 		const char *const bad[] = {fifo, "/dev/zero", "/tmp", "/proc/self/mem"};
-		char path[sizeof(rig.path)];
 
-		memcpy(path, rig.path, sizeof(path));
 		snprintf(rig.path, sizeof(rig.path), "%s", bad[i]);
-		assert_int_equal(rig_add(&rig, *state, NULL) < 0, 1);
+		assert_true(rig_add(&rig, *state, NULL) < 0);
 		assert_non_null(strstr(fake_error(rig.host), bad[i]));
-		memcpy(rig.path, path, sizeof(path));
 		rig_stop(&rig);
 	}
 	unlink(fifo);
@@ -197,7 +194,6 @@ static void h1_full_file_system_fails_the_write(void **state)
 		skip();
 	}
 	rig_open(&rig, NULL);
-	unlink(rig.path);
 	snprintf(rig.path, sizeof(rig.path), "%s/image", mountpoint);
 	fd = open(rig.path, O_CREAT | O_RDWR, 0600);
 	assert_int_equal(ftruncate(fd, RIG_IMAGE_BYTES), 0);
@@ -470,7 +466,6 @@ static int loop_attach(struct rig *rig, uint32_t block_size)
 	close(control);
 	if (number < 0)
 		return -1;
-	unlink(rig->path);
 	snprintf(rig->path, sizeof(rig->path), "/dev/loop%d", number);
 	loop = open(rig->path, O_RDWR | O_CLOEXEC);
 	config.fd = (uint32_t)rig->fd;
@@ -478,8 +473,6 @@ static int loop_attach(struct rig *rig, uint32_t block_size)
 		close(loop);
 		loop = -1;
 	}
-	if (loop < 0)
-		snprintf(rig->path, sizeof(rig->path), "/nonexistent/loop");
 	return loop;
 }
 
@@ -508,7 +501,6 @@ static int loop_start(
 static void loop_end(struct rig *rig, int loop)
 {
 	rig_stop(rig);
-	snprintf(rig->path, sizeof(rig->path), "/nonexistent/loop");
 	assert_int_equal(ioctl(loop, LOOP_CLR_FD), 0);
 	close(loop);
 	rig_close(rig);

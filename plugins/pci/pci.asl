@@ -23,7 +23,6 @@ DefinitionBlock ("", "SSDT", 2, "VMM", "PCI", 1)
 			Name (_UID, Zero)
 			Name (_SEG, Zero)
 			Name (_BBN, Zero)
-			Name (_CCA, One)
 
 			Name (TMPL, ResourceTemplate ()
 			{

@@ -97,10 +97,11 @@ void log_guest_error(struct log_source *source, const char *site_name, const cha
 	source->errors++;
 	struct site *site = find_site_locked(source, site_name);
 	bool pass = log_limit_pass(&site->limit, now, &suppressed);
+	const char *name = site->name;
 	pthread_mutex_unlock(&source->lock);
 
 	if (suppressed)
-		write_suppressed(source, site_name, suppressed);
+		write_suppressed(source, name, suppressed);
 	if (pass)
 		log_write(VMM_LOG_WARN, source->name, "%s", text);
 }

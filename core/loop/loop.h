@@ -78,7 +78,10 @@ struct loop *loop_current(void);
 /** True while the loop runs, on whatever thread. [any] */
 bool loop_is_running(const struct loop *loop);
 
-/** Removes all watches, timers and queued posts of the owner. [config] [loop] */
+/**
+ * Removes all watches, timers and queued posts of the owner. Work under way is not waited for, only
+ * its done() dropped: loop_work_drain() comes first. [config] [loop]
+ */
 void loop_drop_owner(struct loop *loop, const void *owner);
 
 /* --- File descriptors --- */
@@ -158,7 +161,7 @@ int loop_call_sync(struct loop *loop, vmm_call_cb cb, void *ctx);
  */
 void loop_sync_close(struct loop *loop);
 
-/** Allows sync calls again. A new loop allows them. [config] */
+/** Allows sync calls again, once the vCPU threads are joined. A new loop allows them. [any] */
 void loop_sync_open(struct loop *loop);
 
 /* --- Blocking work --- */

@@ -11,7 +11,11 @@ build_preset() {
 		cmake --build --preset "$1" >>"$log" 2>&1; then
 		return 0
 	fi
-	tail -n 40 "$log" >&2
+	if grep -q '^FAILED:' "$log"; then
+		sed -n '/^FAILED:/,$p' "$log" | head -n 60 >&2
+	else
+		tail -n 40 "$log" >&2
+	fi
 	die 1 "cannot build preset $1; all of it is in $log"
 }
 

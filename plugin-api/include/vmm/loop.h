@@ -37,7 +37,9 @@ struct vmm_loop {
 	uint64_t (*now)(vmm_host *host, uint32_t clock);
 
 	/** Watches fd for events (VMM_WATCH_...; 0: only errors). The fd stays the caller's and
-	 * must outlive the watch; one watch for an fd. [config] [loop] */
+	 * must outlive the watch; one watch for an fd. It is made non-blocking. An fd that reports
+	 * nothing but errors is not watched any more until watch_set(). VMM_E_UNSUPPORTED: it
+	 * cannot be waited for: a regular file. [config] [loop] */
 	int32_t (*watch_add)(vmm_host *host, uint64_t loop, int32_t fd, uint32_t events,
 		vmm_watch_cb cb, void *ctx, uint64_t *ret_watch);
 

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs code of plugins in a child process. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <vmm/support.h>
+
+#include "cli/child.h"
+#include "config/config.h"
+
+#define ANSWER_BYTES_MAX ((size_t)16 * 1024 * 1024)
+
+/*
+ * The answer: a byte 'O' or 'E', the text or the error's text, and the byte that ends it. A plugin
+ * that calls exit() leaves it without its end.
+ */
+#define ANSWER_OK    'O'
+#define ANSWER_ERROR 'E'
+#define ANSWER_END   '\x04'
+
+static void run_in_child(child_work work, void *ctx, int fd)
+{
+	static const struct rlimit no_core = {0, 0};
+	char text[CONFIG_ERROR_BYTES] = "";
+	struct vmm_error error = {sizeof(error), text, sizeof(text)};
+	char *answer = NULL;
+	size_t bytes = 0;
+	FILE *memory = open_memstream(&answer, &bytes);
+	FILE *out = fdopen(fd, "w");
+	int ret;
+
+	if (!memory || !out)
+		_exit(1);
+	setrlimit(RLIMIT_CORE, &no_core);
+	signal(SIGALRM, SIG_DFL);
+	alarm(CHILD_SECONDS);
+	ret = work(ctx, memory, &error);
+	if (fclose(memory))
+		_exit(1);
+	fprintf(out, "%c%s%c", ret ? ANSWER_ERROR : ANSWER_OK, ret ? text : answer, ANSWER_END);
+	_exit(fflush(out) ? 1 : 0);
+}
+
+static char *read_answer(int fd)
+{
+	char *answer = malloc(ANSWER_BYTES_MAX + 1);
+	size_t have = 0;
+	ssize_t got = 1;
+
+	if (!answer)
+		return NULL;
+	while (have < ANSWER_BYTES_MAX && got) {
+		got = read(fd, answer + have, ANSWER_BYTES_MAX - have);
+		if (got < 0 && errno != EINTR)
+			break;
+		if (got > 0)
+			have += (size_t)got;
+	}
+	answer[have] = '\0';
+	return answer;
+}
+
+static int wait_for(pid_t child)
+{
+	int status = 0;
+
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return 0;
+	return status;
+}
+
+static int judge(char *answer, int status, char **ret_text, struct vmm_error *error)
+{
+	size_t bytes = strlen(answer);
+	bool complete = bytes >= 2 && answer[bytes - 1] == ANSWER_END;
+
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
+		vmm_set_error(error, "did not answer within %u s", CHILD_SECONDS);
+		return VMM_E_GONE;
+	}
+	if (WIFSIGNALED(status)) {
+		vmm_set_error(error, "crashed (%s)", strsignal(WTERMSIG(status)));
+		return VMM_E_GONE;
+	}
+	if (!complete) {
+		vmm_set_error(error, "ended the process with exit status %d",
+			WIFEXITED(status) ? WEXITSTATUS(status) : 0);
+		return VMM_E_GONE;
+	}
+	answer[bytes - 1] = '\0';
+	if (answer[0] != ANSWER_OK) {
+		vmm_set_error(error, "%s", answer + 1);
+		return VMM_E_INVAL;
+	}
+	*ret_text = strdup(answer + 1);
+	return *ret_text ? 0 : VMM_E_NOMEM;
+}
+
+int child_run(child_work work, void *ctx, char **ret_text, struct vmm_error *error)
+{
+	char *answer;
+	int fds[2];
+	pid_t child;
+	int status;
+	int ret;
+
+	fflush(NULL);
+	if (pipe2(fds, O_CLOEXEC)) {
+		vmm_set_error(error, "no pipe can be made: %s", strerror(errno));
+		return VMM_E_IO;
+	}
+	child = fork();
+	if (child < 0) {
+		vmm_set_error(error, "no process can be made: %s", strerror(errno));
+		close(fds[0]);
+		close(fds[1]);
+		return VMM_E_IO;
+	}
+	if (!child) {
+		close(fds[0]);
+		run_in_child(work, ctx, fds[1]);
+	}
+	close(fds[1]);
+	answer = read_answer(fds[0]);
+	close(fds[0]);
+	status = wait_for(child);
+	if (!answer) {
+		vmm_set_error(error, "no memory");
+		return VMM_E_NOMEM;
+	}
+	ret = judge(answer, status, ret_text, error);
+	free(answer);
+	return ret;
+}

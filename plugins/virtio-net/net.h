@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A virtio network device: what its parts share. All of it runs on the device's loop.
+ *
+ *   plugin.c   options and the description of the plugin
+ *   device.c   phases of the device, what the transport calls
+ *   rx.c       frames to the guest      tx.c   frames from the guest
+ *   ctrl.c     the control queue        header.c   the header in front of a frame
+ *   backend.h  what moves frames: user.c (libslirp), tap.c, vhost.c
+ */
+#ifndef VIRTIO_NET_NET_H
+#define VIRTIO_NET_NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include <vmm/support.h>
+
+#include "features.h"
+#include "header.h"
+
+#define NET_PAIRS_MAX 8u
+#define NET_DEVICE_ID 1u
+#define NET_CTRL_SIZE 64u
+
+/** Buffers of one chain, and of the chains that one frame may take. */
+#define NET_IOV_MAX 256u
+
+/** Chains that are held ready for frames from outside, for each pair of queues. */
+#define NET_WINDOW_MAX 64u
+
+struct net_backend;
+
+/** Where an option is in the table of options; see plugin.c. */
+enum net_option {
+	NET_OPT_TRANSPORT,
+	NET_OPT_BACKEND,
+	NET_OPT_MAC,
+	NET_OPT_MTU,
+	NET_OPT_LINK,
+	NET_OPT_QUEUES,
+	NET_OPT_QUEUE_SIZE,
+	NET_OPT_NETWORK,
+	NET_OPT_RESTRICT,
+	NET_OPT_HOSTFWD,
+	NET_OPT_IFNAME,
+	NET_OPT_FD,
+	NET_OPT_VHOST,
+	NET_OPT_SLOT,
+	NET_OPT_COUNT,
+};
+
+enum net_backend_kind { NET_BACKEND_USER, NET_BACKEND_TAP, NET_BACKEND_NONE };
+enum net_vhost { NET_VHOST_AUTO, NET_VHOST_ON, NET_VHOST_OFF };
+
+/** A chain of the receive queue that waits for a frame; iov is in the window's array. */
+struct net_buffer {
+	uint32_t id;
+	uint32_t iov_first;
+	uint32_t iov_count;
+	uint64_t bytes;
+};
+
+/** Receive buffers that were popped and not filled yet, oldest first. */
+struct net_window {
+	struct net_buffer buffers[NET_WINDOW_MAX];
+	struct vmm_iovec iov[NET_IOV_MAX + 1]; /* one more for what does not fit */
+	uint32_t count;
+	uint32_t iov_count;
+	uint64_t bytes;
+};
+
+struct net_counters {
+	uint64_t rx_frames;
+	uint64_t rx_dropped;
+	uint64_t tx_frames;
+	uint64_t tx_dropped;
+};
+
+struct net {
+	vmm_host *host;
+	const struct vmm_hello *hello;
+	const char *id;
+	const struct vmm_value *const *values;
+	struct vmm_loop loop;
+	struct vmm_log log;
+	struct vmm_memory memory;
+	struct vmm_file file;
+	struct vmm_virtio virtio;
+	void *transport;
+	uint64_t device; /* handle of the transport */
+	bool attached;
+	bool active;       /* between activate and reset */
+	uint64_t features; /* negotiated */
+	uint32_t pairs_max;
+	uint32_t pairs; /* that the driver uses */
+	struct net_config config;
+	struct net_backend *backend;
+	struct net_window windows[NET_PAIRS_MAX];
+	struct vmm_iovec tx_iov[NET_IOV_MAX + 1];
+	struct net_counters counters;
+	uint8_t scratch[NET_HDR_BYTES + NET_FRAME_MAX];
+};
+
+static inline uint32_t net_rx_queue(uint32_t pair)
+{
+	return 2 * pair;
+}
+
+static inline uint32_t net_tx_queue(uint32_t pair)
+{
+	return 2 * pair + 1;
+}
+
+/* --- rx.c --- */
+
+/**
+ * Pops chains until the window has room for `bytes` with header, or the queue is empty. Returns
+ * true if there is at least one chain. With mergeable buffers a frame may take several chains,
+ * without it has one.
+ */
+bool net_rx_fill(struct net *net, uint32_t pair, uint64_t bytes);
+
+/**
+ * A frame of `bytes`, header included, was written to the window's buffers from the start: pushes
+ * the chains that it took. The driver sees them at the next flush.
+ */
+void net_rx_done(struct net *net, uint32_t pair, uint64_t bytes);
+
+/** Copies a frame to the guest. VMM_E_AGAIN: there are no buffers, the frame is still the caller's.
+ * VMM_E_LIMIT: the guest's buffers are too small; it is dropped. */
+int32_t net_rx_copy(struct net *net, uint32_t pair, const uint8_t *frame, uint64_t bytes);
+
+/** Forgets what was popped: the driver resets. */
+void net_rx_reset(struct net *net);
+
+/* --- tx.c --- */
+
+/** A frame that the guest sends: iov[0] is the checked copy of the header. */
+struct net_frame {
+	struct net_hdr hdr;
+	uint32_t id;
+	uint32_t iov_count; /* the header's too */
+	uint64_t bytes;     /* without the header */
+	const struct iovec *iov;
+};
+
+/** Takes the next good frame from the queue; bad ones are given back and counted. 1 or 0. */
+int32_t net_tx_pop(struct net *net, uint32_t pair, struct net_frame *frame);
+
+/** The frame was sent or dropped. */
+void net_tx_done(struct net *net, uint32_t pair, const struct net_frame *frame, bool sent);
+
+/** The frame could not be sent now: it goes back to the queue. */
+void net_tx_again(struct net *net, uint32_t pair, const struct net_frame *frame);
+
+/* --- ctrl.c --- */
+
+/** Answers what is in the control queue. */
+void net_ctrl_notify(struct net *net);
+
+/* --- device.c --- */
+
+extern const struct vmm_device_ops net_device_ops;
+
+/** Tells the driver whether the link is up. */
+void net_set_link(struct net *net, bool up);
+
+/** Tells the backend of pairs that came or went. */
+void net_pairs_changed(struct net *net, uint32_t pairs);
+
+#endif

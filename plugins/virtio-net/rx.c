@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Frames to the guest. Buffers are popped ahead of the frame into a window, so that a back end can
+ * read straight into them; what a frame did not take stays in the window for the next one.
+ */
+#include <string.h>
+
+#include "net.h"
+
+static bool mergeable(const struct net *net)
+{
+	return net->features & NET_F_MRG_RXBUF;
+}
+
+bool net_rx_fill(struct net *net, uint32_t pair, uint64_t bytes)
+{
+	struct net_window *window = &net->windows[pair];
+	uint32_t most = mergeable(net) ? NET_WINDOW_MAX : 1;
+
+	while (window->bytes < bytes && window->count < most && window->iov_count < NET_IOV_MAX) {
+		struct vmm_virtio_chain chain = {
+			.struct_size = sizeof(chain),
+			.iov = &window->iov[window->iov_count],
+			.iov_max = NET_IOV_MAX - window->iov_count,
+		};
+		struct net_buffer *buffer = &window->buffers[window->count];
+
+		if (net->virtio.pop(net->transport, net->device, net_rx_queue(pair), &chain) != 1)
+			break;
+		/* A receive buffer has nothing to read, and room for a header and a frame. */
+		if (chain.readable || chain.writable_bytes < NET_HDR_BYTES) {
+			vmm_guest_errorf(&net->log, net->host, "rx-buffer",
+				"receive buffer of %llu bytes is no use",
+				(unsigned long long)chain.writable_bytes);
+			net->virtio.push(
+				net->transport, net->device, net_rx_queue(pair), chain.id, 0);
+			continue;
+		}
+		*buffer = (struct net_buffer){
+			.id = chain.id,
+			.iov_first = window->iov_count,
+			.iov_count = chain.writable,
+			.bytes = chain.writable_bytes,
+		};
+		window->count++;
+		window->iov_count += chain.writable;
+		window->bytes += chain.writable_bytes;
+	}
+	return window->count > 0;
+}
+
+/* Writes into a list of buffers at an offset; the caller knows that it fits. */
+static void iov_write(struct vmm_iovec *iov, uint64_t offset, const void *data, uint64_t bytes)
+{
+	const uint8_t *from = data;
+
+	for (; bytes > 0; iov++) {
+		uint64_t now;
+
+		if (offset >= iov->bytes) {
+			offset -= iov->bytes;
+			continue;
+		}
+		now = iov->bytes - offset < bytes ? iov->bytes - offset : bytes;
+		memcpy((uint8_t *)iov->base + offset, from, now);
+		from += now;
+		bytes -= now;
+		offset = 0;
+	}
+}
+
+void net_rx_done(struct net *net, uint32_t pair, uint64_t bytes)
+{
+	struct net_window *window = &net->windows[pair];
+	uint16_t taken = 0;
+	uint32_t iov_taken;
+
+	for (uint64_t left = bytes; left > 0; taken++)
+		left -= left < window->buffers[taken].bytes ? left : window->buffers[taken].bytes;
+	iov_write(window->iov, offsetof(struct net_hdr, num_buffers), &taken, sizeof(taken));
+	for (uint32_t i = 0; i < taken; i++) {
+		struct net_buffer *buffer = &window->buffers[i];
+		uint64_t written = bytes < buffer->bytes ? bytes : buffer->bytes;
+
+		net->virtio.push(
+			net->transport, net->device, net_rx_queue(pair), buffer->id, written);
+		bytes -= written;
+		window->bytes -= buffer->bytes;
+	}
+	iov_taken = window->buffers[taken - 1].iov_first + window->buffers[taken - 1].iov_count;
+	window->count -= taken;
+	window->iov_count -= iov_taken;
+	memmove(window->buffers, &window->buffers[taken], window->count * sizeof(*window->buffers));
+	memmove(window->iov, &window->iov[iov_taken], window->iov_count * sizeof(*window->iov));
+	for (uint32_t i = 0; i < window->count; i++)
+		window->buffers[i].iov_first -= iov_taken;
+	net->counters.rx_frames++;
+}
+
+int32_t net_rx_copy(struct net *net, uint32_t pair, const uint8_t *frame, uint64_t bytes)
+{
+	struct net_window *window = &net->windows[pair];
+	struct net_hdr hdr = {0};
+
+	if (!net_rx_fill(net, pair, NET_HDR_BYTES + bytes))
+		return VMM_E_AGAIN;
+	if (window->bytes < NET_HDR_BYTES + bytes) {
+		/* More buffers may come, unless one has to be enough. */
+		if (mergeable(net) && window->count < NET_WINDOW_MAX)
+			return VMM_E_AGAIN;
+		net->counters.rx_dropped++;
+		return VMM_E_LIMIT;
+	}
+	if (net->features & NET_F_GUEST_CSUM)
+		hdr.flags = NET_HDR_DATA_VALID;
+	iov_write(window->iov, 0, &hdr, NET_HDR_BYTES);
+	iov_write(window->iov, NET_HDR_BYTES, frame, bytes);
+	net_rx_done(net, pair, NET_HDR_BYTES + bytes);
+	return 0;
+}
+
+void net_rx_reset(struct net *net)
+{
+	for (uint32_t i = 0; i < NET_PAIRS_MAX; i++) {
+		net->windows[i].count = 0;
+		net->windows[i].iov_count = 0;
+		net->windows[i].bytes = 0;
+	}
+}

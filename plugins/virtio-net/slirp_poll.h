@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Drives libslirp from the device's loop: its sockets become watches, its timers timers. libslirp
+ * has one call that names all fds it waits for and one that handles what became ready; the watches
+ * are brought in line after each of them.
+ */
+#ifndef VIRTIO_NET_SLIRP_POLL_H
+#define VIRTIO_NET_SLIRP_POLL_H
+
+#include <slirp/libslirp.h>
+
+#include "net.h"
+
+struct slirp_poll;
+
+/** opaque is the first argument of both functions. [config] */
+struct slirp_poll *slirp_poll_create(struct net *net, SlirpWriteCb send,
+	void (*guest_error)(const char *text, void *opaque), void *opaque);
+
+/** After slirp_cleanup(). NULL is allowed. [config] */
+void slirp_poll_destroy(struct slirp_poll *poll);
+
+/** What slirp_new() is to be given, with the poll as its opaque pointer. */
+const SlirpCb *slirp_poll_callbacks(const struct slirp_poll *poll);
+
+/** The instance that was made with these callbacks. [config] */
+void slirp_poll_attach(struct slirp_poll *poll, Slirp *slirp);
+
+/** Sockets are served from here to stop. [loop] */
+void slirp_poll_start(struct slirp_poll *poll);
+void slirp_poll_stop(struct slirp_poll *poll);
+
+/**
+ * To be called after each use of libslirp: looks which sockets it waits for now, and shows the
+ * guest the frames that it got. [loop]
+ */
+void slirp_poll_sync(struct slirp_poll *poll);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What vmm is to its terminal, without a guest: a main loop, a console on standard input and output
+ * and the signals. The tests of the terminal start it, type and look at what becomes of the
+ * terminal. Each byte that its guest gets is written back as "<hex>"; some make it misbehave:
+ *
+ *   E  exit(3) from inside a callback    S  a crash           A  abort()
+ *   H  the loop hangs for ever           N  the guest reads nothing any more
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log/log.h"
+#include "loop/loop.h"
+#include "loop/signals.h"
+#include "loop/stream.h"
+#include "loop/terminal.h"
+
+struct child {
+	struct loop *loop;
+	struct stream *stream;
+	int status;
+	bool deaf;
+};
+
+static void print(struct child *child, const char *text)
+{
+	stream_write(child->stream, (const uint8_t *)text, strlen(text));
+}
+
+static void input_cb(void *ctx, const uint8_t *data, uint64_t bytes)
+{
+	struct child *child = ctx;
+	char text[16];
+
+	for (uint64_t i = 0; i < bytes; i++) {
+		snprintf(text, sizeof(text), "<%02x>", data[i]);
+		print(child, text);
+		if (data[i] == 'E')
+			exit(3);
+		if (data[i] == 'S')
+			raise(SIGSEGV);
+		if (data[i] == 'A')
+			abort();
+		while (data[i] == 'H')
+			pause();
+		if (data[i] == 'N')
+			child->deaf = true;
+	}
+}
+
+static uint64_t room_cb(void *ctx)
+{
+	return ((struct child *)ctx)->deaf ? 0 : 16;
+}
+
+static void event_cb(void *ctx, uint32_t events)
+{
+	if (events & VMM_STREAM_CLOSED)
+		print(ctx, "[end of input]");
+}
+
+static void quit_cb(void *ctx)
+{
+	struct child *child = ctx;
+
+	print(child, "[quit]");
+	loop_stop(child->loop);
+}
+
+static void button_cb(void *ctx)
+{
+	print(ctx, "[button]");
+}
+
+static void stop_cb(void *ctx, int signal)
+{
+	struct child *child = ctx;
+
+	print(child, "[stop]");
+	child->status = signal == SIGINT ? 130 : 0;
+	loop_stop(child->loop);
+}
+
+int main(void)
+{
+	static const struct vmm_stream_ops stream_ops = {
+		.size = sizeof(stream_ops),
+		.input = input_cb,
+		.input_room = room_cb,
+		.event = event_cb,
+	};
+	static const struct signals_ops signal_ops = {stop_cb, button_cb};
+	struct child child = {.status = 0};
+	struct stream_args args = {
+		.kind = VMM_STREAM_STDIO,
+		.name = "com1",
+		.ops = &stream_ops,
+		.ctx = &child,
+		.console = {quit_cb, button_cb, &child},
+	};
+
+	terminal_fill_standard_fds();
+	if (loop_create("main", NULL, &child.loop) < 0)
+		return 99;
+	args.loop = child.loop;
+	if (signals_init(child.loop, &signal_ops, &child, NULL) < 0 ||
+		stream_open(&args, &child.stream, NULL) < 0)
+		return 98;
+	signals_name_code("the test", (uintptr_t)0x1000, UINTPTR_MAX);
+	print(&child, "[ready]");
+	loop_run(child.loop);
+	stream_close(child.stream);
+	signals_fini();
+	loop_destroy(child.loop);
+	return child.status;
+}

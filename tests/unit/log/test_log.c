@@ -268,7 +268,7 @@ static void test_lines_of_a_guest_are_limited_for_each_site(void **state)
 
 static void many_sites(void)
 {
-	static char names[1000][16];
+	static char names[1000][24];
 
 	configure(0, LOG_TIME_NONE);
 	struct log_source *source = log_source_create("disk0");

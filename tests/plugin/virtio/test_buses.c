@@ -241,7 +241,7 @@ static void many_devices_share_one_instance(void **state)
 {
 	struct fake_host *host = fake_host_create(NULL);
 	struct fake_virtio drivers[8];
-	char id[16];
+	char id[32];
 
 	(void)state;
 	fake_use_cmocka();

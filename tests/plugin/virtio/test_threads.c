@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * virtio.so with the device's loop on a thread and vCPUs on others; made for ThreadSanitizer.
+ * Names begin with the row of the catalogue of hostile guests that they are for.
+ */
+#include <pthread.h>
+#include <sched.h>
+
+#include "probe.h"
+
+#define REG(name) FAKE_VIRTIO_REG_##name
+
+static const struct probe_machine_kind threads_on_pci = {"virtio-pci", FAKE_LOOP_THREADS};
+static const struct probe_machine_kind threads_on_mmio = {"virtio-mmio", FAKE_LOOP_THREADS};
+
+/* A second vCPU that does something until it is told to stop. */
+struct vcpu {
+	struct fake_virtio driver; /* a copy: a driver is used by one thread */
+	void (*work)(struct fake_virtio *d, uint32_t round);
+	_Atomic uint32_t stop;
+	uint32_t rounds;
+	pthread_t thread;
+};
+
+static void *vcpu_main(void *ctx)
+{
+	struct vcpu *vcpu = ctx;
+
+	while (!vcpu->stop)
+		vcpu->work(&vcpu->driver, vcpu->rounds++);
+	return NULL;
+}
+
+static void vcpu_start(
+	struct vcpu *vcpu, struct probe_machine *m, void (*work)(struct fake_virtio *, uint32_t))
+{
+	vcpu->driver = m->driver;
+	vcpu->work = work;
+	vcpu->rounds = 0;
+	vcpu->stop = 0;
+	assert_int_equal(pthread_create(&vcpu->thread, NULL, vcpu_main, vcpu), 0);
+}
+
+static void vcpu_stop(struct vcpu *vcpu)
+{
+	vcpu->stop = 1;
+	pthread_join(vcpu->thread, NULL);
+	assert_true(vcpu->rounds > 0);
+}
+
+/* The driver's polling: no fake function that runs loops. */
+static uint32_t wait_used(struct fake_virtio *d, uint32_t queue)
+{
+	uint32_t bytes = 0;
+
+	while (!fake_virtio_reap(d, queue, NULL, &bytes))
+		sched_yield();
+	return bytes;
+}
+
+static void kick_queue_0(struct fake_virtio *d, uint32_t round)
+{
+	(void)round;
+	fake_virtio_kick(d, 0);
+	sched_yield();
+}
+
+static void r3_requests_while_another_vcpu_kicks(void **state)
+{
+	struct probe_machine *m = *state;
+	struct fake_virtio *d = &m->driver;
+	struct fake_virtio_buffer in = {0, 64, 1};
+	struct vcpu other;
+
+	fake_virtio_init(d, FAKE_VIRTIO_ALL);
+	in.gpa = fake_virtio_alloc(d, 64, 64);
+	vcpu_start(&other, m, kick_queue_0);
+	for (int i = 0; i < 2000; i++) {
+		fake_virtio_add(d, 1, &in, 1, i % 2 ? FAKE_VIRTIO_ADD_INDIRECT : 0);
+		fake_virtio_kick_if_wanted(d, 1);
+		assert_int_equal(wait_used(d, 1), 64);
+	}
+	vcpu_stop(&other);
+}
+
+/* The handshake of notifications: a kick only when the device asks for it, and no wake-up lost. */
+static void kicks_that_are_asked_for_are_enough(void **state)
+{
+	struct probe_machine *m = *state;
+	struct fake_virtio *d = &m->driver;
+	struct fake_virtio_buffer in = {0, 64, 1};
+	uint64_t features[] = {FAKE_VIRTIO_ALL, 1ull << 32};
+
+	for (int with = 0; with < 2; with++) {
+		fake_virtio_init(d, features[with]);
+		in.gpa = fake_virtio_alloc(d, 64, 64);
+		for (int i = 0; i < 3000; i++) {
+			int batch = i % 7 + 1;
+
+			for (int j = 0; j < batch; j++) {
+				fake_virtio_add(d, 0, &in, 1, 0);
+				fake_virtio_kick_if_wanted(d, 0);
+			}
+			for (int j = 0; j < batch; j++)
+				wait_used(d, 0);
+		}
+	}
+}
+
+static void read_and_write_registers(struct fake_virtio *d, uint32_t round)
+{
+	fake_virtio_reg_write(d, REG(QUEUE_SELECT), 2, round % 5);
+	fake_virtio_reg_write(d, REG(QUEUE_SIZE), 2, round % 300);
+	fake_virtio_reg_write(d, REG(QUEUE_VECTOR), 2, round % 7);
+	fake_virtio_reg_write(d, REG(CONFIG_VECTOR), 2, round % 7);
+	fake_virtio_reg_read(d, REG(GENERATION), 1);
+	fake_virtio_config_write(d, PROBE_WRITABLE, 1, round);
+	fake_virtio_config_read(d, 0, 4);
+	fake_virtio_isr(d);
+	fake_virtio_status(d);
+}
+
+static void t9_resets_while_another_vcpu_does_everything(void **state)
+{
+	struct probe_machine *m = *state;
+	struct fake_virtio *d = &m->driver;
+	struct vcpu other;
+
+	fake_virtio_init(d, FAKE_VIRTIO_ALL);
+	vcpu_start(&other, m, read_and_write_registers);
+	for (uint32_t i = 0; i < 300; i++) {
+		fake_virtio_set_status(d, 0);
+		while (fake_virtio_status(d))
+			sched_yield();
+		fake_virtio_set_status(d, 1);
+		fake_virtio_set_status(d, 3);
+		fake_virtio_reg_write(d, REG(DRIVER_FEATURE_SELECT), 4, 1);
+		fake_virtio_reg_write(d, REG(DRIVER_FEATURE), 4, 1);
+		fake_virtio_set_status(d, 0xb);
+		for (uint32_t q = 0; q < PROBE_QUEUES; q++)
+			fake_virtio_reg_write(d, REG(QUEUE_ENABLE), 2, 1);
+		fake_virtio_set_status(d, 0xf);
+		fake_virtio_kick(d, i % 4);
+	}
+	vcpu_stop(&other);
+	fake_virtio_reset(d);
+	assert_int_equal(m->probe->activations, m->probe->resets);
+}
+
+static void toggle_bus_master(struct fake_virtio *d, uint32_t round)
+{
+	fake_pci_command(&d->pci, FAKE_PCI_CMD_BUS_MASTER, round & 1);
+	fake_msix_enable(&d->pci, (round >> 1) & 1);
+}
+
+static void p8_requests_while_bus_master_and_msix_change(void **state)
+{
+	struct probe_machine *m = *state;
+	struct fake_virtio *d = &m->driver;
+	struct fake_virtio_buffer in = {0, 64, 1};
+	struct vcpu other;
+
+	fake_virtio_init(d, FAKE_VIRTIO_ALL);
+	in.gpa = fake_virtio_alloc(d, 64, 64);
+	vcpu_start(&other, m, toggle_bus_master);
+	for (int i = 0; i < 500; i++) {
+		fake_virtio_add(d, 1, &in, 1, 0);
+		fake_virtio_kick(d, 1);
+		assert_int_equal(wait_used(d, 1), 64);
+	}
+	vcpu_stop(&other);
+}
+
+static void t19_isr_and_line_agree_under_races(void **state)
+{
+	struct probe_machine *m = *state;
+	struct fake_virtio *d = &m->driver;
+	struct fake_virtio_buffer in = {0, 64, 1};
+
+	fake_virtio_init(d, 1ull << 32);
+	fake_virtio_use_msix(d, 0);
+	in.gpa = fake_virtio_alloc(d, 64, 64);
+	for (int i = 0; i < 2000; i++) {
+		fake_virtio_add(d, 0, &in, 1, 0);
+		fake_virtio_kick(d, 0);
+		/* The interrupt, not the ring, says that it is done: none may be lost. */
+		while (!fake_virtio_isr(d))
+			sched_yield();
+		assert_int_equal(wait_used(d, 0), 64);
+	}
+}
+
+static void stop_while_requests_are_in_flight(void **state)
+{
+	struct probe_machine *m = *state;
+	struct fake_virtio *d = &m->driver;
+	struct fake_virtio_buffer in = {0, 64, 1};
+
+	fake_virtio_init(d, FAKE_VIRTIO_ALL);
+	in.gpa = fake_virtio_alloc(d, 64, 64);
+	for (int i = 0; i < 8; i++)
+		fake_virtio_add(d, 0, &in, 1, 0);
+	fake_virtio_kick(d, 0);
+	fake_host_quiesce(m->host);
+	assert_int_equal(m->probe->resets, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PROBE_TEST(r3_requests_while_another_vcpu_kicks, threads_on_pci),
+		PROBE_TEST(r3_requests_while_another_vcpu_kicks, threads_on_mmio),
+		PROBE_TEST(kicks_that_are_asked_for_are_enough, threads_on_pci),
+		PROBE_TEST(kicks_that_are_asked_for_are_enough, threads_on_mmio),
+		PROBE_TEST(t9_resets_while_another_vcpu_does_everything, threads_on_pci),
+		PROBE_TEST(t9_resets_while_another_vcpu_does_everything, threads_on_mmio),
+		PROBE_TEST(p8_requests_while_bus_master_and_msix_change, threads_on_pci),
+		PROBE_TEST(t19_isr_and_line_agree_under_races, threads_on_pci),
+		PROBE_TEST(stop_while_requests_are_in_flight, threads_on_pci),
+		PROBE_TEST(stop_while_requests_are_in_flight, threads_on_mmio),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

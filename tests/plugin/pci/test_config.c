@@ -314,6 +314,27 @@ static void hooked_capabilities_call_their_owner_in_aligned_pieces(void **state)
 	assert_int_equal(function.cap_value, 0x11);
 }
 
+static void pieces_end_with_the_body(void **state)
+{
+	static const struct vmm_pci_cap short_body[] = {{.struct_size = sizeof(struct vmm_pci_cap),
+		.id = 9,
+		.flags = VMM_PCI_CAP_HOOKED,
+		.body = window_body,
+		.body_bytes = 5}};
+	uint32_t cap;
+
+	(void)state;
+	function.caps = short_body;
+	function.cap_count = 1;
+	rig_add(&rig, &function);
+	cap = fake_pci_cap(&function.pci, 9, 0);
+	function.cap_reads = 0;
+	assert_int_equal(fake_pci_read(&function.pci, cap + 4, 4), 0x00c3c2c3);
+	assert_int_equal(function.cap_reads, 2);
+	assert_int_equal(function.cap_offset, 4);
+	assert_int_equal(function.cap_width, 1);
+}
+
 static void P17_a_window_onto_its_own_bar_does_not_lock_up(void **state)
 {
 	uint32_t cap;
@@ -352,6 +373,7 @@ int main(void)
 		TEST(P17_the_list_of_capabilities_ends_and_is_read_only),
 		TEST(P17_there_is_no_rom_and_no_power_management),
 		TEST(hooked_capabilities_call_their_owner_in_aligned_pieces),
+		TEST(pieces_end_with_the_body),
 		TEST(P17_a_window_onto_its_own_bar_does_not_lock_up),
 	};
 

@@ -122,7 +122,7 @@ int device_create(struct machine *machine, const struct config_device *config,
 	}
 	args = (struct vmm_create_args){
 		.struct_size = sizeof(args),
-		.hello = &host_hello,
+		.hello = machine_hello(),
 		.host = host,
 		.device_id = host->id,
 		.values = config->values,

@@ -75,14 +75,19 @@ static int32_t host_query_ref(vmm_host *host, uint64_t ref, const char *id, uint
 	return 0;
 }
 
-const struct vmm_hello host_hello = {
-	.size = sizeof(host_hello),
+static const struct vmm_hello hello = {
+	.size = sizeof(hello),
 	.abi_major = VMM_ABI_MAJOR,
 	.abi_minor = VMM_ABI_MINOR,
 	.core_version = VMM_CORE_VERSION,
 	.query = host_query,
 	.query_ref = host_query_ref,
 };
+
+const struct vmm_hello *machine_hello(void)
+{
+	return &hello;
+}
 
 void host_enter(struct vmm_host *host)
 {

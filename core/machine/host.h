@@ -132,7 +132,4 @@ extern const struct vmm_machine host_machine_table;
 extern const struct vmm_memory host_memory_table;
 extern const struct vmm_stream host_stream_table;
 
-/** What the core says of itself; given to every plugin. */
-extern const struct vmm_hello host_hello;
-
 #endif

@@ -22,6 +22,7 @@ struct acpi;
 struct config;
 struct host_object;
 struct memory;
+struct vmm_hello;
 struct vmm_host;
 
 /** How a machine ended. */
@@ -71,6 +72,9 @@ struct machine {
  * are a failure of ours (MACHINE_END_NO_...) *error says what failed. Main thread.
  */
 enum machine_end machine_run(const struct config *config, int *ret_status, struct vmm_error *error);
+
+/** What plugins are given when they are loaded for a machine. */
+const struct vmm_hello *machine_hello(void);
 
 /** Ends the machine, soon; only the first call counts. [any] */
 void machine_stop(struct machine *machine, enum machine_end end, int status);

@@ -21,10 +21,12 @@
 
 /** Requests of a queue, all allocated at the start. */
 struct blk_queue {
-	uint8_t *requests; /* queue_size of them, blk_request_bytes() apart */
-	struct blk_request *free;
-	int dirty; /* pushed, not flushed */
-	int held;  /* notified while nothing more could be taken */
+	uint8_t *requests;        /* queue_size of them, blk_request_bytes() apart */
+	struct blk_request *free; /* of those that were used before; last in first */
+	uint32_t used;            /* requests that were ever used: the others are untouched pages */
+	int dirty;                /* pushed, not flushed */
+	int held;                 /* notified while nothing more could be taken */
+	int reserved;
 };
 
 /** How far quiesce is; no new requests from BLK_QUIESCE_DRAIN on. */
@@ -68,6 +70,7 @@ struct blk_device {
 	enum blk_quiesce quiesce;
 	int quiesce_pending; /* the core waits for quiesced() */
 	int held;            /* a request did not fit; all queues wait */
+	uint32_t turn;       /* the queue that goes first when they wait no longer */
 	int timer_runs;      /* until the rate limit lets more through */
 	uint64_t in_flight_bytes;
 	struct blk_limit iops, bandwidth;

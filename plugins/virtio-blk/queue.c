@@ -17,25 +17,19 @@
 
 #define ERROR_LOG_PERIOD_NS 10000000000ull
 
+static uint64_t request_bytes(const struct blk_device *blk)
+{
+	return blk_request_bytes(blk->options.queue_size + BLK_IOV_SPARE);
+}
+
 int32_t blk_queues_init(struct blk_device *blk, struct vmm_error *error)
 {
-	uint64_t bytes = blk_request_bytes(blk->options.queue_size + BLK_IOV_SPARE);
-
 	for (uint32_t q = 0; q < blk->options.queues; q++) {
-		struct blk_queue *queue = &blk->queues[q];
-
-		/* Zeroed pages that are not used are not there: an idle queue costs little. */
-		queue->requests = calloc(blk->options.queue_size, bytes);
-		if (!queue->requests) {
+		/* Not touched here: what is never used takes no memory. */
+		blk->queues[q].requests = calloc(blk->options.queue_size, request_bytes(blk));
+		if (!blk->queues[q].requests) {
 			vmm_set_error(error, "no memory for requests");
 			return VMM_E_NOMEM;
-		}
-		for (uint32_t i = blk->options.queue_size; i-- > 0;) {
-			struct blk_request *request = (void *)(queue->requests + i * bytes);
-
-			request->queue = q;
-			request->next = queue->free;
-			queue->free = request;
 		}
 	}
 	return 0;
@@ -45,6 +39,21 @@ void blk_queues_fini(struct blk_device *blk)
 {
 	for (uint32_t q = 0; q < BLK_QUEUES_MAX; q++)
 		free(blk->queues[q].requests);
+}
+
+/* The request that was used last, as it is in the caches; NULL if all are in use. */
+static struct blk_request *request_take(struct blk_device *blk, uint32_t q)
+{
+	struct blk_queue *queue = &blk->queues[q];
+	struct blk_request *request = queue->free;
+
+	if (request) {
+		queue->free = request->next;
+	} else if (queue->used < blk->options.queue_size) {
+		request = (void *)(queue->requests + queue->used++ * request_bytes(blk));
+		request->queue = q;
+	}
+	return request;
 }
 
 static void request_free(struct blk_device *blk, struct blk_request *request)
@@ -75,6 +84,8 @@ static void log_error(struct blk_device *blk, const struct blk_request *request)
 	static const char remainder[] = "the image ends early; was it cut?";
 	int error = request->error_code;
 	uint64_t now = blk->loop.now(blk->host, VMM_CLOCK_HOST);
+	int is_data = request->type == BLK_T_IN || request->type == BLK_T_OUT;
+	uint64_t bytes = is_data ? request->bytes - request->done_bytes : request->op.bytes;
 	const char *what = request->type == BLK_T_IN    ? "read"
 			   : request->type == BLK_T_OUT ? "write"
 							: "discard or write zeroes";
@@ -85,8 +96,8 @@ static void log_error(struct blk_device *blk, const struct blk_request *request)
 	}
 	vmm_logf(&blk->log, blk->host, VMM_LOG_ERROR,
 		"%s: %s of %llu bytes at %llu failed: %s (%llu more since the last such line)",
-		blk->options.path, what, (unsigned long long)request->bytes,
-		(unsigned long long)request->offset_bytes,
+		blk->options.path, what, (unsigned long long)bytes,
+		(unsigned long long)request->op.offset_bytes,
 		error == ENODATA ? remainder : strerror(error),
 		(unsigned long long)blk->errors_not_logged);
 	blk->error_logged_ns = now;
@@ -138,20 +149,24 @@ static int within_memory(const struct blk_device *blk, const struct blk_request 
 }
 
 /* Takes one chain; 0 if there is none, or none that may be taken now. */
-static int take_one(struct blk_device *blk, struct blk_queue *queue, uint32_t q)
+static int take_one(struct blk_device *blk, uint32_t q)
 {
-	struct blk_request *request = queue->free;
+	struct blk_request *request = request_take(blk, q);
 	struct vmm_virtio_chain chain = {
 		.struct_size = sizeof(chain),
-		.iov = request->iov,
 		.iov_max = blk->options.queue_size + BLK_IOV_SPARE,
 	};
 	const char *why;
 	uint8_t status;
 
-	if (blk->virtio.pop(blk->transport, blk->attached, q, &chain) <= 0)
+	/* The transport never has more chains in flight than the queue is long. */
+	if (!request)
 		return 0;
-	queue->free = request->next;
+	chain.iov = request->iov;
+	if (blk->virtio.pop(blk->transport, blk->attached, q, &chain) <= 0) {
+		request_free(blk, request);
+		return 0;
+	}
 	switch (blk_request_parse(request, &chain, &blk->limits, &status, &why)) {
 	case BLK_PARSE_DONE:
 		complete(blk, request, status);
@@ -164,7 +179,7 @@ static int take_one(struct blk_device *blk, struct blk_queue *queue, uint32_t q)
 		if (!within_memory(blk, request) || !within_rate(blk, request)) {
 			blk->virtio.unpop(blk->transport, blk->attached, q, chain.id);
 			request_free(blk, request);
-			queue->held = 1;
+			blk->queues[q].held = 1;
 			blk->held = 1;
 			return 0;
 		}
@@ -177,34 +192,42 @@ static int take_one(struct blk_device *blk, struct blk_queue *queue, uint32_t q)
 	return 1;
 }
 
+/*
+ * Lets one of the queues go on that were held for want of room: the transport calls notify for it,
+ * and that lets the next one go. They take turns, so that none of them gets all the room there is.
+ */
+static void release(struct blk_device *blk)
+{
+	if (blk->timer_runs)
+		return;
+	blk->held = 0;
+	for (uint32_t i = 0; i < blk->options.queues; i++) {
+		uint32_t q = (blk->turn + i) % blk->options.queues;
+
+		if (!blk->queues[q].held)
+			continue;
+		blk->queues[q].held = 0;
+		blk->turn = q + 1;
+		blk->virtio.kick(blk->transport, blk->attached, q);
+		return;
+	}
+}
+
 void blk_queue_notify(void *ctx, uint32_t q)
 {
 	struct blk_device *blk = ctx;
-	struct blk_queue *queue = &blk->queues[q];
 
 	if (!blk_device_runs(blk))
 		return;
 	if (blk->held) {
-		queue->held = 1;
+		blk->queues[q].held = 1;
 		return;
 	}
-	while (queue->free && take_one(blk, queue, q))
+	while (take_one(blk, q))
 		;
 	blk_queue_batch_end(blk);
-}
-
-/* Lets the queues go on that were held for want of room. The transport calls notify for them. */
-static void release(struct blk_device *blk)
-{
-	if (!blk->held || blk->timer_runs)
-		return;
-	blk->held = 0;
-	for (uint32_t q = 0; q < blk->options.queues; q++) {
-		if (!blk->queues[q].held)
-			continue;
-		blk->queues[q].held = 0;
-		blk->virtio.kick(blk->transport, blk->attached, q);
-	}
+	if (!blk->held)
+		release(blk);
 }
 
 void blk_queue_limit_timer(void *ctx)

@@ -153,6 +153,33 @@ static void bandwidth_holds_requests_of_all_queues(void **state)
 	rig_close(&rig);
 }
 
+static void queues_take_turns(void **state)
+{
+	enum { QUEUES = 4, COUNT = 30 };
+	struct rig rig;
+	static struct rig_request requests[QUEUES][COUNT];
+	uint8_t data[BLK_SECTOR_BYTES];
+	uint32_t served[QUEUES] = {0};
+
+	start_slow(&rig, *state, FAKE_OPTIONS("iops=10", "queues=4"));
+	fake_clock_advance(rig.host, SECOND_NS);
+	for (uint32_t q = 0; q < QUEUES; q++) {
+		for (uint32_t i = 0; i < COUNT; i++)
+			rig_add_request(&rig, q, &requests[q][i], BLK_T_IN, 0, data, sizeof(data));
+		transport_notify(rig.transport, q);
+	}
+	wait_quietly(&rig, 1);
+	for (uint32_t i = 2; i <= 21; i++) {
+		fake_clock_advance(rig.host, i == 2 ? 1 : SECOND_NS / 10);
+		wait_quietly(&rig, i);
+	}
+	for (uint32_t i = 0; i < rig.transport->shown; i++)
+		served[rig.transport->used[i].queue]++;
+	for (uint32_t q = 0; q < QUEUES; q++)
+		assert_in_range(served[q], 5, 6);
+	rig_close(&rig);
+}
+
 static void flush_is_not_held(void **state)
 {
 	struct rig rig;
@@ -206,6 +233,7 @@ int main(void)
 		cmocka_unit_test(idle_time_is_worth_a_burst_and_no_more),
 		BOTH(iops_hold_requests_until_their_time),
 		BOTH(bandwidth_holds_requests_of_all_queues),
+		BOTH(queues_take_turns),
 		BOTH(flush_is_not_held),
 		BOTH(reset_forgets_what_was_held_but_not_the_limit),
 	};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Devices of a configuration: the keys that all have, then those of their types. */
+#include <stdarg.h>
 #include <string.h>
 
 #include <vmm/support.h>
@@ -7,6 +8,24 @@
 #include "config/nearest.h"
 #include "config/private.h"
 #include "config/value.h"
+
+/* Sets the text of an error of a device as a whole. */
+static int fail_device(const struct config_device *device, struct vmm_error *error,
+	const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static int fail_device(
+	const struct config_device *device, struct vmm_error *error, const char *format, ...)
+{
+	char path[2 * NODE_NAME_BYTES_MAX];
+	char text[CONFIG_ERROR_BYTES];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	snprintf(path, sizeof(path), "devices.%s", device->id);
+	return config_fail(error, device->place, path, "%s", text);
+}
 
 static int set_iothread(
 	struct config_private *config, struct config_device *device, struct vmm_error *error)
@@ -26,9 +45,8 @@ static int set_iothread(
 		nearest_offer(&nearest, public->iothreads[i]);
 	}
 	nearest_offer(&nearest, "main");
-	return config_fail(error, device->place, device->id,
-		"iothread \"%s\" is not in the list iothreads%s", device->iothread,
-		nearest_text(&nearest, hint, sizeof(hint)));
+	return fail_device(device, error, "iothread \"%s\" is not in the list iothreads%s",
+		device->iothread, nearest_text(&nearest, hint, sizeof(hint)));
 }
 
 /* Only what cannot lead out of the search directories, or a whole path. */
@@ -89,7 +107,7 @@ static int load_device(
 			"the id \"%.60s\" may have lower-case letters, digits, '_' and '-'",
 			device->id);
 	if (device->plugin && !is_plugin_name(device->plugin))
-		return config_fail(error, device->place, device->id,
+		return fail_device(device, error,
 			"plugin \"%.200s\": expected the name of a file, or an absolute path "
 			"without \"..\"",
 			device->plugin);
@@ -135,7 +153,7 @@ static int find_type(
 		&device->plugin_file, &inner);
 
 	if (ret)
-		config_fail(error, device->place, device->id, "%s", text);
+		fail_device(device, error, "%s", text);
 	return ret;
 }
 
@@ -193,7 +211,7 @@ static int ask_type(const struct config_device *device, struct vmm_error *error)
 		return 0;
 	if (!text[0])
 		vmm_set_error(&inner, "its options do not fit together (error %d)", ret);
-	config_fail(error, device->place, device->id, "%s", text);
+	fail_device(device, error, "%s", text);
 	return ret;
 }
 

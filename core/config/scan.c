@@ -16,6 +16,10 @@
 #include "config/scan.h"
 #include "config/utf8.h"
 
+/* What came before, where that is not a mark that stands for itself. */
+#define TOKEN_KEY   'k'
+#define TOKEN_VALUE 'v'
+
 static int fail(struct source *source, const struct scan_file *file, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -332,13 +336,20 @@ static int scan_token(struct source *source, struct scan_file *file, bool line_s
 			return fail(source, file, "@include must be first on its line");
 		return scan_include(source, file);
 	}
-	if (byte == '"')
+	if (file->before == TOKEN_KEY && byte != '=' && byte != ':')
+		return fail(source, file, "expected '=' after the key");
+	if (byte == '"') {
 		ret = scan_string(source, file);
-	else if (is_word(byte))
+		file->before = TOKEN_VALUE;
+	} else if (is_word(byte)) {
+		char token = value_is_expected(source, file) ? TOKEN_VALUE : TOKEN_KEY;
+
 		ret = scan_word(source, file);
-	else
+		file->before = token;
+	} else {
 		ret = scan_mark(source, file);
-	file->before = byte;
+		file->before = byte;
+	}
 	return ret;
 }
 

@@ -26,7 +26,7 @@ struct scan_file {
 	bool is_text;
 	dev_t device;
 	ino_t inode;
-	char before;       /* first byte of the token before: is a value expected? */
+	char before;       /* the token before: a mark, or a letter of scan.c */
 	bool line_is_open; /* something was written to the line of the result */
 };
 

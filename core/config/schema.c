@@ -167,7 +167,7 @@ static int make_list(struct schema_check *check, const char *path, const struct 
 						    (int64_t)node->child_count > option->max)) {
 		char expected[VALUE_TEXT_BYTES];
 
-		return fail(check, node->place, path, "expected %s found %zu",
+		return fail(check, node->place, path, "expected %s, found %zu",
 			value_expected(option, expected, sizeof(expected)), node->child_count);
 	}
 	items = arena_alloc(check->arena, node->child_count + 1, sizeof(struct vmm_value *));
@@ -237,7 +237,7 @@ static int make_value(struct schema_check *check, const char *path, const struct
 			return fail_value(check, path, option, node);
 		value->item_count = option->member_count;
 		return make_group(check, path, option->members, option->member_count, node,
-			node->place, &value->items);
+			node->place.file ? node->place : check->place, &value->items);
 	default:
 		break;
 	}
@@ -290,7 +290,7 @@ static int make_member(struct schema_check *check, const char *group_path,
 		if (!node)
 			return VMM_E_NOMEM;
 	} else if (option->flags & VMM_OPT_REQUIRED && option->type != VMM_OPT_REF) {
-		return fail(check, place, path, "is required: %s", option->doc);
+		return fail(check, place, path, "is required (%s)", option->doc);
 	}
 	if (node) {
 		ret = make_value(check, path, option, node, ret_value);
@@ -343,8 +343,9 @@ int schema_check(struct schema_check *check, const struct vmm_option *const *opt
 		return fail(check, node->place, check->path, "expected a group { ... }, found %s",
 			value_found(node, found, sizeof(found)));
 	}
-	ret = make_group(check, check->path, options, count, node,
-		node ? node->place : check->place, ret_values);
+	if (node)
+		check->place = node->place;
+	ret = make_group(check, check->path, options, count, node, check->place, ret_values);
 	if (ret == VMM_E_NOMEM)
 		vmm_set_error(check->error, "no memory for the configuration");
 	return ret;

@@ -208,7 +208,7 @@ const char *value_expected(const struct vmm_option *option, char *buffer, size_t
 		add(&text, "a MAC address such as \"52:54:00:12:34:56\"");
 		break;
 	case VMM_OPT_LIST:
-		add(&text, "a list, ( ... ) or [ ... ],");
+		add(&text, "a list ( ... ) or [ ... ]");
 		add_limits(&text, option, " values");
 		break;
 	case VMM_OPT_GROUP:

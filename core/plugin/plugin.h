@@ -78,7 +78,7 @@ int plugin_load(struct plugin_registry *registry, const char *file,
 /** The file of the plugin whose code or data is at address, or NULL; for reports of crashes. */
 const char *plugin_at(const struct plugin_registry *registry, const void *address);
 
-/** Directories that are searched, joined by ", "; for messages. */
+/** Directories that were searched, joined by ", "; for messages, after plugin_list(). */
 const char *plugin_search_text(const struct plugin_registry *registry);
 
 #endif

@@ -41,7 +41,7 @@ struct plugin_registry {
 	struct plugin_trust trust;
 	const char **search;
 	size_t search_count;
-	const char *search_text;
+	const char *search_text; /* made by plugin_scan() */
 	bool is_scanned;
 	struct plugin_entry *entries; /* sorted by search directory, then name; named ones first */
 	struct plugin_entry *last;

@@ -35,8 +35,6 @@ static const struct vmm_hello hello_nothing = {
 
 static int set_search(struct plugin_registry *registry, const char *const *search, size_t count)
 {
-	const char *text = "";
-
 	registry->search = arena_alloc(&registry->arena, count + 1, sizeof(char *));
 	if (!registry->search)
 		return VMM_E_NOMEM;
@@ -45,15 +43,9 @@ static int set_search(struct plugin_registry *registry, const char *const *searc
 	registry->search_count = count ? count : 1;
 	if (!count)
 		registry->search[0] = plugin_builtin_directory(&registry->arena);
-	for (size_t i = 0; i < registry->search_count; i++) {
+	for (size_t i = 0; i < registry->search_count; i++)
 		if (!registry->search[i])
 			return VMM_E_NOMEM;
-		text = arena_printf(
-			&registry->arena, "%s%s%s", text, i ? ", " : "", registry->search[i]);
-		if (!text)
-			return VMM_E_NOMEM;
-	}
-	registry->search_text = text;
 	return 0;
 }
 

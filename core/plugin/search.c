@@ -135,16 +135,23 @@ static bool is_hidden(const struct plugin_registry *registry, const char *name)
 	return false;
 }
 
+/* Adds a directory to the text that messages give, with the reason if it cannot be read. */
+static int add_search_text(struct plugin_registry *registry, const char *directory, int number)
+{
+	const char *text = registry->search_text;
+
+	registry->search_text = arena_printf(&registry->arena, "%s%s%s%s%s", text ? text : "",
+		text ? ", " : "", directory, number ? ": " : "", number ? strerror(number) : "");
+	return registry->search_text ? 0 : VMM_E_NOMEM;
+}
+
 static int scan_directory(
 	struct plugin_registry *registry, const char *directory, struct vmm_error *error)
 {
 	struct dirent **files = NULL;
 	int count = scandir(directory, &files, is_plugin_file, alphasort);
-	int ret = 0;
+	int ret = add_search_text(registry, directory, count < 0 ? errno : 0);
 
-	if (count < 0 && errno == ENOMEM)
-		return VMM_E_NOMEM;
-	/* A directory that is not there has no plugins; the message of what is missing names it. */
 	for (int i = 0; i < count; i++) {
 		struct plugin_entry *entry = NULL;
 		char *path = NULL;
@@ -170,6 +177,7 @@ int plugin_scan(struct plugin_registry *registry, struct vmm_error *error)
 {
 	if (registry->is_scanned)
 		return 0;
+	registry->search_text = NULL;
 	for (size_t i = 0; i < registry->search_count; i++) {
 		int ret = scan_directory(registry, registry->search[i], error);
 

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finding and loading: which file is taken, who may write it, and what is loaded at all. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "plugin/private.h"
+
+static char error_text[PLUGIN_ERROR_BYTES];
+static struct vmm_error error = {sizeof(error), error_text, sizeof(error_text)};
+
+static struct plugin_registry *open_registry(const char *first, const char *second)
+{
+	const char *const search[] = {first, second};
+	struct plugin_registry *registry = NULL;
+
+	assert_int_equal(
+		plugin_registry_create(search, second ? 2 : 1, NULL, &registry, &error), 0);
+	return registry;
+}
+
+static void copy_file(const char *from, const char *to)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command), "cp -f %s %s && chmod 0755 %s", from, to, to);
+	assert_int_equal(system(command), 0);
+}
+
+static void a_type_is_found_and_its_tables_are_private_copies(void **state)
+{
+	struct plugin_registry *registry = open_registry(FIXTURES, NULL);
+	const struct vmm_device_type *type = NULL, *again = NULL;
+	const struct plugin *plugin = NULL;
+
+	(void)state;
+	assert_int_equal(plugin_find_type(registry, "test-all", NULL, &type, &plugin, &error), 0);
+	assert_string_equal(type->name, "test-all");
+	assert_string_equal(plugin->id, "org.example.test");
+	assert_string_equal(plugin->version, "1.2.3");
+	assert_int_equal(plugin->type_count, 6);
+	assert_int_equal(plugin_find_type(registry, "test-all", NULL, &again, NULL, &error), 0);
+	assert_ptr_equal(type, again);
+	assert_null(plugin_at(registry, type));
+	/* The callbacks are the plugin's own code. */
+	assert_string_equal(plugin_at(registry, (const void *)(uintptr_t)type->ops->create),
+		FIXTURES "/test.so");
+	assert_null(plugin_at(registry, &error));
+	plugin_registry_destroy(registry);
+}
+
+static void only_what_is_asked_for_is_loaded(void **state)
+{
+	struct plugin_registry *registry = open_registry(FIXTURES, NULL);
+	const struct vmm_device_type *type = NULL;
+	size_t loaded = 0;
+
+	(void)state;
+	assert_int_equal(plugin_find_type(registry, "test-bus", NULL, &type, NULL, &error), 0);
+	for (struct plugin_entry *entry = registry->entries; entry; entry = entry->next)
+		loaded += entry->is_loaded;
+	assert_int_equal(loaded, 1);
+	assert_true(registry->entry_count > 20);
+	plugin_registry_destroy(registry);
+}
+
+static void a_file_in_an_earlier_directory_wins(void **state)
+{
+	char directory[] = "/tmp/vmm-plugins-XXXXXX";
+	const struct vmm_device_type *type = NULL;
+	const struct plugin *plugin = NULL;
+	struct plugin_registry *registry;
+	char path[64];
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/test.so", directory);
+	copy_file(FIXTURES "/test.so", path);
+	registry = open_registry(directory, FIXTURES);
+	assert_int_equal(plugin_find_type(registry, "test-bus", NULL, &type, &plugin, &error), 0);
+	assert_string_equal(plugin->file, path);
+	plugin_registry_destroy(registry);
+	unlink(path);
+	rmdir(directory);
+}
+
+static void a_plugin_named_by_its_path_need_not_be_in_a_search_directory(void **state)
+{
+	struct plugin_registry *registry = open_registry("/nowhere", NULL);
+	const struct vmm_device_type *type = NULL;
+
+	(void)state;
+	assert_int_equal(
+		plugin_find_type(registry, "test-bus", FIXTURES "/test.so", &type, NULL, &error),
+		0);
+	/* Only for who names it. */
+	assert_int_equal(
+		plugin_find_type(registry, "test-bus", NULL, &type, NULL, &error), VMM_E_NOT_FOUND);
+	plugin_registry_destroy(registry);
+}
+
+static void a_failed_load_fails_the_same_way_again(void **state)
+{
+	struct plugin_registry *registry = open_registry(FIXTURES, NULL);
+	const struct vmm_device_type *type = NULL;
+	char first[sizeof(error_text)];
+
+	(void)state;
+	assert_int_equal(
+		plugin_find_type(registry, "no-create", NULL, &type, NULL, &error), VMM_E_INVAL);
+	memcpy(first, error_text, sizeof(first));
+	assert_int_equal(
+		plugin_find_type(registry, "no-create", NULL, &type, NULL, &error), VMM_E_INVAL);
+	assert_string_equal(first, error_text);
+	assert_null(type);
+	plugin_registry_destroy(registry);
+}
+
+static void two_registries_can_load_the_same_plugin(void **state)
+{
+	struct plugin_registry *one = open_registry(FIXTURES, NULL);
+	struct plugin_registry *two = open_registry(FIXTURES, NULL);
+	const struct vmm_device_type *type = NULL, *other = NULL;
+
+	(void)state;
+	assert_int_equal(plugin_find_type(one, "test-bus", NULL, &type, NULL, &error), 0);
+	assert_int_equal(plugin_find_type(two, "test-bus", NULL, &other, NULL, &error), 0);
+	plugin_registry_destroy(one);
+	assert_string_equal(other->name, "test-bus");
+	assert_non_null(plugin_at(two, (const void *)(uintptr_t)other->ops->create));
+	plugin_registry_destroy(two);
+}
+
+/* A directory with one file, to be judged by rules that the test chooses. */
+struct place {
+	char directory[32];
+	char path[64];
+};
+
+static void make_place(struct place *place, mode_t mode)
+{
+	snprintf(place->directory, sizeof(place->directory), "/tmp/vmm-trust-XXXXXX");
+	assert_non_null(mkdtemp(place->directory));
+	assert_int_equal(chmod(place->directory, 0755), 0);
+	snprintf(place->path, sizeof(place->path), "%s/x.so", place->directory);
+	close(open(place->path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	assert_int_equal(chmod(place->path, mode), 0);
+}
+
+static void remove_place(const struct place *place)
+{
+	unlink(place->path);
+	rmdir(place->directory);
+}
+
+static int judge(const struct plugin_trust *trust, const struct place *place)
+{
+	int fd = -1;
+	int ret = plugin_trust_open(trust, place->path, &fd, &error);
+
+	if (!ret)
+		close(fd);
+	return ret;
+}
+
+static void nobody_else_may_be_able_to_write_a_plugin(void **state)
+{
+	struct plugin_trust trust = {geteuid(), geteuid(), getegid(), false};
+	struct place place;
+
+	(void)state;
+	make_place(&place, 0755);
+	assert_int_equal(judge(&trust, &place), 0);
+	assert_int_equal(chmod(place.path, 0775), 0);
+	assert_int_equal(judge(&trust, &place), VMM_E_PERM);
+	assert_non_null(strstr(error_text, "its group"));
+	/* Who may write vmm itself may as well write its plugins. */
+	trust.group_may_write = true;
+	assert_int_equal(judge(&trust, &place), 0);
+	trust.group++;
+	assert_int_equal(judge(&trust, &place), VMM_E_PERM);
+	trust.group--;
+	assert_int_equal(chmod(place.path, 0757), 0);
+	assert_int_equal(judge(&trust, &place), VMM_E_PERM);
+	assert_non_null(strstr(error_text, "everybody"));
+	remove_place(&place);
+}
+
+static void the_directory_is_judged_like_the_file(void **state)
+{
+	const struct plugin_trust trust = {geteuid(), geteuid(), (gid_t)-1, false};
+	struct place place;
+
+	(void)state;
+	make_place(&place, 0644);
+	assert_int_equal(chmod(place.directory, 01777), 0);
+	assert_int_equal(judge(&trust, &place), VMM_E_PERM);
+	assert_int_equal(strncmp(error_text, "is in a directory that", 22), 0);
+	remove_place(&place);
+}
+
+static void a_plugin_of_another_user_is_refused(void **state)
+{
+	const struct plugin_trust trust = {geteuid() + 1, geteuid() + 1, (gid_t)-1, false};
+	struct place place;
+
+	(void)state;
+	make_place(&place, 0644);
+	if (geteuid() == 0)
+		assert_int_equal(chown(place.path, 12345, 12345), 0);
+	assert_int_equal(judge(&trust, &place), VMM_E_PERM);
+	assert_non_null(strstr(error_text, "belongs to user"));
+	remove_place(&place);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_type_is_found_and_its_tables_are_private_copies),
+		cmocka_unit_test(only_what_is_asked_for_is_loaded),
+		cmocka_unit_test(a_file_in_an_earlier_directory_wins),
+		cmocka_unit_test(a_plugin_named_by_its_path_need_not_be_in_a_search_directory),
+		cmocka_unit_test(a_failed_load_fails_the_same_way_again),
+		cmocka_unit_test(two_registries_can_load_the_same_plugin),
+		cmocka_unit_test(nobody_else_may_be_able_to_write_a_plugin),
+		cmocka_unit_test(the_directory_is_judged_like_the_file),
+		cmocka_unit_test(a_plugin_of_another_user_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

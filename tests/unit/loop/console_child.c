@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "log/log.h"
@@ -95,6 +96,7 @@ int main(void)
 	};
 	static const struct signals_ops signal_ops = {stop_cb, button_cb};
 	struct child child = {.status = 0};
+	struct termios mode;
 	struct stream_args args = {
 		.kind = VMM_STREAM_STDIO,
 		.name = "com1",
@@ -114,6 +116,9 @@ int main(void)
 	print(&child, "[ready]");
 	loop_run(child.loop);
 	stream_close(child.stream);
+	/* Not only at exit: a machine that is built again in the process closes its console. */
+	if (!tcgetattr(STDIN_FILENO, &mode) && !(mode.c_lflag & ICANON))
+		child.status = 96;
 	signals_fini();
 	loop_destroy(child.loop);
 	return child.status;

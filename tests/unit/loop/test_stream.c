@@ -365,6 +365,8 @@ static void test_close_gives_up_soon_on_a_reader_that_does_not_read(void **state
 
 	open_on_pipes(*state);
 	write_all(200000, &taken);
+	fixture_run_for(*state, 10); /* fills the pipe */
+	write_all(200000, &taken);
 	uint64_t start = fixture_now();
 
 	log_set_level(VMM_LOG_ERROR);

@@ -81,8 +81,7 @@ static void the_ssdt_carries_the_layout_of_the_machine(void **state)
 	rig_down(&rig);
 }
 
-/* What acpiexec prints when it executes an object of the SSDT, or several behind "; execute". It
- * takes a second to end, each time. */
+/* What acpiexec prints when it executes an object of the SSDT, or several behind "; execute". */
 static void execute(const char *object, char *text, size_t bytes)
 {
 	char path[] = "/tmp/vmm-test-XXXXXX", command[1024];

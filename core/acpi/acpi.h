@@ -19,6 +19,14 @@
 #define ACPI_AREA_BASE  0xe0000u
 #define ACPI_AREA_BYTES 0x20000u
 
+/**
+ * The last bytes of the area are a PC's reset vector, at 0xffff0: code that writes the reset
+ * register. Linux gets there when it reboots a hardware-reduced machine: it tries EFI
+ * (reboot_init() in arch/x86/kernel/reboot.c) and then jumps to the BIOS, but never uses the reset
+ * register.
+ */
+#define ACPI_RESET_VECTOR_BYTES 16u
+
 #define ACPI_TABLES_MAX 64 /* contributed tables */
 
 /** What devices contributed so far. */
@@ -52,8 +60,8 @@ int acpi_add_table(struct acpi *acpi, const void *table, uint64_t bytes,
 int acpi_set_fixed(struct acpi *acpi, const struct vmm_acpi_fixed *fixed, struct vmm_error *error);
 
 /**
- * Writes all tables into buffer, which the guest sees at `base`. The rest of the buffer becomes
- * zeros. The RSDP is at the start. VMM_E_LIMIT: they do not fit.
+ * Writes all tables into buffer, which the guest sees at `base`: RSDP at the start, reset vector at
+ * the end, zeros between. VMM_E_LIMIT: they do not fit.
  */
 int acpi_build(const struct acpi *acpi, const struct acpi_machine *machine, vmm_gpa base,
 	void *buffer, uint64_t buffer_bytes, struct vmm_error *error);

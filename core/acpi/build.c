@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writes the ACPI tables: ours and those of devices, one behind the other, RSDP first.
+ * Writes the ACPI tables: ours and those of devices, one behind the other, RSDP first; and the
+ * reset vector.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -212,15 +213,32 @@ static void write_rsdp(struct acpi_rsdp *rsdp, uint64_t xsdt)
 	acpi_checksum(rsdp, sizeof(*rsdp), offsetof(struct acpi_rsdp, extended_checksum));
 }
 
+/* 16-bit code: out reset_port, reset_value; then sleep for ever, also if there is no such port. */
+static void write_reset_vector(uint8_t *at, const struct vmm_acpi_fixed *fixed)
+{
+	const uint8_t out[] = {0xba, (uint8_t)fixed->reset_port, (uint8_t)(fixed->reset_port >> 8),
+		0xb0, (uint8_t)fixed->reset_value, 0xee}; /* mov dx; mov al; out dx, al */
+	const uint8_t stay[] = {0xfa, 0xf4, 0xeb, 0xfd};  /* cli; hlt; jmp to hlt */
+
+	_Static_assert(sizeof(out) + sizeof(stay) <= ACPI_RESET_VECTOR_BYTES, "reset vector");
+	if (fixed->reset_port) {
+		memcpy(at, out, sizeof(out));
+		at += sizeof(out);
+	}
+	memcpy(at, stay, sizeof(stay));
+}
+
 int acpi_build(const struct acpi *acpi, const struct acpi_machine *machine, vmm_gpa base,
 	void *buffer, uint64_t buffer_bytes, struct vmm_error *error)
 {
-	struct writer writer = {.buffer = buffer, .bytes = buffer_bytes, .base = base.value};
+	struct writer writer = {.buffer = buffer, .base = base.value};
 	uint64_t tables[XSDT_TABLES_MAX], dsdt, xsdt;
 	struct acpi_rsdp *rsdp;
 	uint32_t count = 0;
 
 	memset(buffer, 0, buffer_bytes);
+	if (buffer_bytes > ACPI_RESET_VECTOR_BYTES)
+		writer.bytes = buffer_bytes - ACPI_RESET_VECTOR_BYTES;
 	rsdp = extend(&writer, sizeof(*rsdp));
 	dsdt = write_table(&writer, dsdt_aml, sizeof(dsdt_aml));
 	tables[count++] = write_fadt(&writer, &acpi->fixed, dsdt);
@@ -237,5 +255,6 @@ int acpi_build(const struct acpi *acpi, const struct acpi_machine *machine, vmm_
 		return VMM_E_LIMIT;
 	}
 	write_rsdp(rsdp, xsdt);
+	write_reset_vector(writer.buffer + writer.bytes, &acpi->fixed);
 	return 0;
 }

@@ -142,7 +142,7 @@ static void rsdp_is_at_the_start_with_both_checksums(void **state)
 static void what_no_table_uses_is_zero(void **state)
 {
 	build(*state, &machine);
-	for (size_t i = 0x1000; i < sizeof(area); i++)
+	for (size_t i = 0x1000; i < sizeof(area) - 16; i++)
 		assert_int_equal(area[i], 0);
 }
 
@@ -355,7 +355,7 @@ static void tables_that_do_not_fit_are_an_error_at_every_size(void **state)
 	set_fixed(*state);
 	assert_int_equal(acpi_add_table(*state, ssdt, sizeof(ssdt), NULL, 0, &error), 0);
 	build(*state, &machine);
-	used = get(area + 24, 8) - BASE + get(at_gpa(get(area + 24, 8)) + 4, 4);
+	used = get(area + 24, 8) - BASE + get(at_gpa(get(area + 24, 8)) + 4, 4) + 16;
 	for (uint64_t bytes = 0; bytes < used; bytes++) {
 		uint8_t *buffer = malloc(bytes + 1);
 
@@ -366,6 +366,20 @@ static void tables_that_do_not_fit_are_an_error_at_every_size(void **state)
 		free(buffer);
 	}
 	assert_int_equal(acpi_build(*state, &machine, (vmm_gpa){BASE}, area, used, &error), 0);
+}
+
+static void the_reset_vector_writes_the_reset_register(void **state)
+{
+	static const uint8_t none[16] = {0xfa, 0xf4, 0xeb, 0xfd};
+	static const uint8_t code[16] = {
+		0xba, 0x02, 0x06, 0xb0, 0x42, 0xee, 0xfa, 0xf4, 0xeb, 0xfd};
+
+	build(*state, &machine);
+	assert_memory_equal(area + sizeof(area) - 16, none, 16);
+	set_fixed(*state);
+	build(*state, &machine);
+	assert_memory_equal(area + sizeof(area) - 16, code, 16);
+	assert_int_equal(BASE + sizeof(area) - 16, 0xffff0);
 }
 
 static void fixed_registers_are_set_once(void **state)
@@ -458,6 +472,7 @@ int main(void)
 		TEST(what_is_no_table_is_refused),
 		TEST(tables_are_limited_in_number),
 		TEST(tables_that_do_not_fit_are_an_error_at_every_size),
+		TEST(the_reset_vector_writes_the_reset_register),
 		TEST(fixed_registers_are_set_once),
 		TEST(wrong_fixed_requests_are_refused),
 		TEST(iasl_finds_nothing_wrong),

@@ -9,6 +9,11 @@ TESTBED_MODULES="virtio_pci 9pnet_virtio 9p overlay virtio_console virtio_blk cr
 	tun vhost_net loop"
 TESTBED_SCRATCH=/run/scratch # as init mounts it
 
+# It is up after about 8 s, 40 s when the processors are busy. An emulated processor can lose a wake-up while the kernel
+# boots, and then nothing ever happens again: after this long another try is made.
+TESTBED_UP_SECONDS=100
+TESTBED_TRIES=3
+
 # machine_direct SECONDS COMMAND...: does not return.
 machine_direct() {
 	local seconds=$1
@@ -59,9 +64,41 @@ machine_run() {
 	touch "$machine_dir/stdout" "$machine_dir/stderr"
 	machine_settings >"$machine_dir/settings"
 	machine_command "$@" >"$machine_dir/command"
-	machine_start
+	if [[ ! $machine_terminal ]] && machine_has_stdin; then
+		# Through a cat: QEMU would set O_NONBLOCK on what it shares with whoever started us.
+		exec 3< <(exec cat <&0)
+		machine_relays+=($!)
+	fi
+	local try
+	for ((try = 1; ; try++)); do
+		machine_start
+		machine_is_up && break
+		((try < TESTBED_TRIES)) ||
+			die "$VMM_EXIT_FAILED" "the machine did not start within $TESTBED_UP_SECONDS s, $try times"
+		say "the machine hangs: not started after $TESTBED_UP_SECONDS s; trying again"
+		machine_drop
+	done
+	exec 3<&-
 	machine_wait
 	machine_result
+}
+
+# machine_is_up: waits until the machine is ready for the command, or has ended; false if it hangs.
+machine_is_up() {
+	local end=$((SECONDS + TESTBED_UP_SECONDS))
+	while [[ ! -e $machine_dir/up ]] && kill -0 "$machine_qemu" 2>/dev/null; do
+		((SECONDS < end)) || return 1
+		sleep 0.1
+	done
+}
+
+# machine_drop: ends a machine that hangs.
+machine_drop() {
+	kill "$machine_qemu" 2>/dev/null || true
+	wait "$machine_qemu" 2>/dev/null || true
+	((${#machine_followers[@]} == 0)) || wait "${machine_followers[@]}" || true
+	machine_followers=()
+	[[ -z $machine_stty ]] || stty "$machine_stty" || true
 }
 
 # machine_settings: what `inner` has to know.
@@ -125,9 +162,6 @@ machine_start() {
 		qemu+=(-chardev stdio,id=tty,signal=on -device virtio-serial-pci -device virtconsole,chardev=tty)
 		"${qemu[@]}" <&0 2>"$machine_dir/qemu" &
 	elif machine_has_stdin; then
-		# Through a cat: QEMU would set O_NONBLOCK on what it shares with whoever started us.
-		exec 3< <(exec cat <&0)
-		machine_relays+=($!)
 		qemu+=(-chardev stdio,id=in,signal=off -device virtio-serial-pci
 			-device virtserialport,chardev=in,name=stdin)
 		"${qemu[@]}" <&3 >/dev/null 2>"$machine_dir/qemu" &
@@ -135,7 +169,6 @@ machine_start() {
 		"${qemu[@]}" </dev/null >/dev/null 2>"$machine_dir/qemu" &
 	fi
 	machine_qemu=$!
-	exec 3<&-
 	[[ $machine_terminal ]] || machine_follow stdout 1
 	[[ $machine_terminal && -t 2 ]] || machine_follow stderr 2
 }
@@ -152,9 +185,6 @@ machine_wait() {
 	machine_status=0
 	if [[ $machine_terminal ]]; then
 		trap 'stty size >"$machine_dir/resize"' WINCH
-		while [[ ! -e $machine_dir/up ]] && kill -0 "$machine_qemu" 2>/dev/null; do
-			sleep 0.1
-		done
 		stty -isig
 	fi
 	# A trapped signal ends `wait` early.

@@ -353,6 +353,12 @@ static void P7_a_region_moved_away_leaves_the_place_to_another(void **state)
 	assert_int_equal(io_region_set(*state, first, 0xc100, true), 0);
 	assert_int_equal(io_region_set(*state, second, 0xc000, true), 0);
 	expect_read(*state, VMM_IO_PIO, 0xc000, 1, (const uint8_t[]){2});
+	/* one that is switched off takes no place, at either end of the exchange */
+	assert_int_equal(io_region_set(*state, second, 0xc000, false), 0);
+	assert_int_equal(io_region_set(*state, first, 0xc000, true), 0);
+	expect_read(*state, VMM_IO_PIO, 0xc000, 1, (const uint8_t[]){1});
+	assert_int_equal(io_region_set(*state, first, 0xc100, true), 0);
+	assert_int_equal(io_region_set(*state, second, 0xc000, true), 0);
 	io_region_remove(*state, second);
 	expect_read(*state, VMM_IO_PIO, 0xc000, 1, (const uint8_t[]){255});
 	expect_read(*state, VMM_IO_PIO, 0xc100, 1, (const uint8_t[]){1});

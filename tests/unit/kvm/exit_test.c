@@ -127,6 +127,9 @@ static void S8_items_beyond_the_run_page_end_the_vcpu(void **state)
 	ends(KVM_EXIT_IO, VCPU_END_UNKNOWN_EXIT, "(io)");
 	set_io(KVM_EXIT_IO_OUT, 4, UINT32_MAX, 4096);
 	ends(KVM_EXIT_IO, VCPU_END_UNKNOWN_EXIT, "(io)");
+	/* 2^32 + 4 bytes */
+	set_io(KVM_EXIT_IO_OUT, 4, 0x40000001, 4096);
+	ends(KVM_EXIT_IO, VCPU_END_UNKNOWN_EXIT, "(io)");
 	set_io(KVM_EXIT_IO_OUT, 1, 1, RUN_BYTES);
 	ends(KVM_EXIT_IO, VCPU_END_UNKNOWN_EXIT, "(io)");
 	set_io(KVM_EXIT_IO_OUT, 1, 1, UINT64_MAX);

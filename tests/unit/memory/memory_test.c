@@ -238,6 +238,7 @@ static void refused(const struct memory_options *options, int expected, const ch
 static void impossible_extents_are_refused(void **state)
 {
 	const struct memory_extent odd = {0, PAGE + 1}, wraps = {PAGE, UINT64_MAX - PAGE + 1};
+	const struct memory_extent last = {UINT64_MAX - PAGE + 1, PAGE};
 	const struct memory_extent overlap[] = {{0, 2 * PAGE}, {PAGE, PAGE}};
 	const struct memory_extent small = {0, PAGE};
 
@@ -245,6 +246,8 @@ static void impossible_extents_are_refused(void **state)
 	refused(&(struct memory_options){.extents = &odd, .extent_count = 1}, VMM_E_INVAL,
 		"whole pages");
 	refused(&(struct memory_options){.extents = &wraps, .extent_count = 1}, VMM_E_RANGE,
+		"does not fit");
+	refused(&(struct memory_options){.extents = &last, .extent_count = 1}, VMM_E_RANGE,
 		"does not fit");
 	refused(&(struct memory_options){.extents = overlap, .extent_count = 2}, VMM_E_RANGE,
 		"overlaps");

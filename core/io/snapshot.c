@@ -72,16 +72,13 @@ int snapshot_reserve(struct io_map *map, uint32_t regions)
 static struct snapshot *unused_snapshot(struct io_map *map, struct io_space *space)
 {
 	struct snapshot *current = atomic_load_explicit(&space->current, memory_order_relaxed);
-	struct snapshot *found = NULL;
 
-	for (uint32_t i = 0; i < pool_size(map) && !found; i++) {
+	for (uint32_t i = 0;; i = (i + 1) % pool_size(map)) {
 		struct snapshot *candidate = space->pool[i];
 
 		if (candidate != current && !hazard_in_use(map->slots, map->readers, candidate))
-			found = candidate;
+			return candidate;
 	}
-	assert(found);
-	return found;
 }
 
 /* Keeps the order by base; qsort() may allocate, and this is a vCPU's time. */

@@ -190,7 +190,7 @@ static size_t put_text(char *line, size_t size, const char *text)
 		if (used + (control ? 4 : 1) > size)
 			break;
 		if (control)
-			used += (size_t)sprintf(line + used, "\\x%02x", c);
+			used += (size_t)snprintf(line + used, size - used + 1, "\\x%02x", c);
 		else
 			line[used++] = (char)c;
 	}
@@ -217,7 +217,7 @@ void log_write(uint32_t level, const char *component, const char *format, ...)
 		line[used++] = ':';
 		line[used++] = ' ';
 	}
-	/* put_text() may need one byte more than it uses, for the NUL of sprintf(). */
+	/* put_text() may need one byte more than it uses, for the NUL of snprintf(). */
 	used += put_text(line + used, sizeof(line) - used - 3, text);
 	for (const char *end = log_line_end(); *end; end++)
 		line[used++] = *end;

@@ -81,7 +81,7 @@ static int32_t host_watch_add(vmm_host *host, uint64_t loop, int32_t fd, uint32_
 	vmm_watch_cb cb, void *ctx, uint64_t *ret_watch)
 {
 	struct host_watch *watch;
-	struct loop *on;
+	struct loop *on = NULL;
 	int32_t ret = loop_check(host, loop, "vmm.loop watch_add", &on);
 
 	if (ret < 0)
@@ -152,7 +152,7 @@ static int32_t host_timer_add(vmm_host *host, uint64_t loop, uint32_t clock, vmm
 	void *ctx, uint64_t *ret_timer)
 {
 	struct host_timer *timer;
-	struct loop *on;
+	struct loop *on = NULL;
 	int32_t ret = loop_check(host, loop, "vmm.loop timer_add", &on);
 
 	if (ret < 0)
@@ -249,7 +249,7 @@ static int32_t host_submit(
 	vmm_host *host, uint64_t loop, vmm_call_cb work, vmm_call_cb done, void *ctx)
 {
 	struct host_call *call;
-	struct loop *on;
+	struct loop *on = NULL;
 	int32_t ret = loop_check(host, loop, "vmm.worker submit", &on);
 
 	if (ret < 0)

@@ -75,22 +75,22 @@ static int set_cpuid(struct vcpu *vcpu, struct vmm_error *error)
 
 static int set_msrs(struct vcpu *vcpu, struct vmm_error *error)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entries[2];
-	} msrs = {
-		.head = {.nmsrs = 1},
-		.entries = {{.index = MSR_IA32_MISC_ENABLE}, {.index = MSR_MTRR_DEF_TYPE}},
-	};
+	/* The struct ends in an array without a length, so its room has to be made by hand. */
+	_Alignas(struct kvm_msrs)
+		uint8_t room[sizeof(struct kvm_msrs) + 2 * sizeof(struct kvm_msr_entry)] = {0};
+	struct kvm_msrs *msrs = (void *)room;
 
 	/* Of MISC_ENABLE some bits are the host's: change only the one that is meant. */
-	if (ioctl(vcpu->fd, KVM_GET_MSRS, &msrs) != 1)
+	msrs->nmsrs = 1;
+	msrs->entries[0].index = MSR_IA32_MISC_ENABLE;
+	if (ioctl(vcpu->fd, KVM_GET_MSRS, msrs) != 1)
 		return vm_os_error(EIO, "KVM_GET_MSRS", error);
-	msrs.entries[0].data |= MISC_ENABLE_FAST_STRINGS;
+	msrs->nmsrs = 2;
+	msrs->entries[0].data |= MISC_ENABLE_FAST_STRINGS;
 	/* All memory is write-back, as a firmware would have left it. */
-	msrs.entries[1].data = MTRR_ENABLE | MTRR_WRITE_BACK;
-	msrs.head.nmsrs = 2;
-	if (ioctl(vcpu->fd, KVM_SET_MSRS, &msrs) != 2)
+	msrs->entries[1].index = MSR_MTRR_DEF_TYPE;
+	msrs->entries[1].data = MTRR_ENABLE | MTRR_WRITE_BACK;
+	if (ioctl(vcpu->fd, KVM_SET_MSRS, msrs) != 2)
 		return vm_os_error(EIO, "KVM_SET_MSRS", error);
 	return 0;
 }

@@ -237,6 +237,16 @@ static void a_write_over_the_end_does_not_ring_an_exact_doorbell(void **state)
 	assert_int_equal(rings(fd), 1);
 }
 
+static void a_write_that_begins_before_the_region_does_not_ring(void **state)
+{
+	int fd = add((struct io_doorbell_config){.offset = 0, .width = 4}, NULL);
+
+	(void)state;
+	write_at(BASE - 2, 0, 4);
+	assert_int_equal(rings(fd), 0);
+	assert_int_equal(fixture.probe.count, 1);
+}
+
 static void reads_do_not_ring(void **state)
 {
 	int fd = add((struct io_doorbell_config){.offset = 8, .width = 2}, NULL);
@@ -318,6 +328,7 @@ int main(void)
 		DB_TEST(the_right_one_of_several_values_rings),
 		DB_TEST(width_0_matches_every_width),
 		DB_TEST(a_write_over_the_end_does_not_ring_an_exact_doorbell),
+		DB_TEST(a_write_that_begins_before_the_region_does_not_ring),
 		DB_TEST(reads_do_not_ring),
 		DB_TEST(two_doorbells_for_one_write_are_refused),
 		DB_TEST(doorbells_that_cannot_be_are_refused),

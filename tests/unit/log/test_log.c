@@ -240,7 +240,7 @@ static void stall_for_good(void)
 static void test_h35_a_dead_reader_does_not_hold_up_the_end(void **state)
 {
 	(void)state;
-	assert_int_equal(run_child(stall_for_good, 2500), 0);
+	assert_int_equal(run_child(stall_for_good, 4000), 0);
 }
 
 static void guest_errors(void)

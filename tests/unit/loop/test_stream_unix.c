@@ -2,6 +2,7 @@
 /*
  * The console on a unix socket: clients that come, go, stall and collide; rows H16 and H19.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -249,6 +250,29 @@ static void test_a_path_in_use_or_of_something_else_is_refused(void **state)
 	expect_refused(*state, longest, "longer than 107 bytes");
 }
 
+/* Busy is not dead: connect() says EAGAIN while the listener's queue is full. */
+static void test_a_listener_that_is_behind_keeps_its_name(void **state)
+{
+	struct sockaddr_un addr = address();
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int clients[2];
+	struct stat before, after;
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(fd, 0), 0);
+	clients[0] = connect_client();
+	clients[1] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(clients[1], (struct sockaddr *)&addr, sizeof(addr)), -1);
+	assert_int_equal(errno, EAGAIN);
+	assert_int_equal(lstat(path, &before), 0);
+	expect_refused(*state, path, "is in use by another process");
+	assert_int_equal(lstat(path, &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+	close(clients[0]);
+	close(clients[1]);
+	close(fd);
+}
+
 static void test_a_name_that_another_took_over_is_not_removed(void **state)
 {
 	assert_int_equal(console_open(&console, *state, VMM_STREAM_UNIX, path), 0);
@@ -307,6 +331,7 @@ int main(void)
 		TEST(test_a_client_that_does_not_read_costs_only_the_buffer),
 		TEST(test_h16_a_stale_socket_is_replaced),
 		TEST(test_a_path_in_use_or_of_something_else_is_refused),
+		TEST(test_a_listener_that_is_behind_keeps_its_name),
 		TEST(test_a_name_that_another_took_over_is_not_removed),
 		TEST(test_h19_accept_without_fds_waits_and_does_not_spin),
 	};

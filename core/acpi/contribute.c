@@ -77,7 +77,6 @@ int acpi_add_table(struct acpi *acpi, const void *table, uint64_t bytes,
 	const struct vmm_acpi_patch *patches, uint64_t patch_count, struct vmm_error *error)
 {
 	const uint32_t length = (uint32_t)bytes;
-	struct acpi_header *header;
 	uint8_t *copy;
 	int ret = check_table(table, bytes, error);
 
@@ -100,9 +99,6 @@ int acpi_add_table(struct acpi *acpi, const void *table, uint64_t bytes,
 			return ret;
 		}
 	}
-	header = (struct acpi_header *)copy;
-	header->length = length;
-	acpi_checksum(copy, length, offsetof(struct acpi_header, checksum));
 	acpi->tables[acpi->table_count++] = (struct acpi_table){.bytes = copy, .length = length};
 	return 0;
 }

@@ -14,7 +14,7 @@ struct acpi_table {
 };
 
 struct acpi {
-	struct acpi_table tables[ACPI_TABLES_MAX]; /* patched; checksums are right */
+	struct acpi_table tables[ACPI_TABLES_MAX]; /* patched; build.c sets length and checksum */
 	uint32_t table_count;
 	struct vmm_acpi_fixed fixed; /* the sum */
 };

@@ -141,6 +141,11 @@ static void notes_that_lie_about_their_size_are_not_followed(void **state)
 		kit_put(&image, 0x200 + at, 0xffffffff, 4);
 		kit_expect(kit, &image, VMM_E_INVAL, "without a PVH note");
 	}
+	for (uint64_t bytes = 0x14; bytes < 0x28; bytes++) { /* the segment ends in the note */
+		kit_pvh(&image, 1);
+		kit_put(&image, PHDR64_NOTE + 32, bytes, 8);
+		kit_expect(kit, &image, VMM_E_INVAL, "without a PVH note");
+	}
 	kit_pvh(&image, 1);
 	kit_put(&image, 0x218, 5, 4); /* PVH entry with 5 bytes */
 	kit_expect(kit, &image, VMM_E_INVAL, "without a PVH note");

@@ -171,11 +171,13 @@ static int32_t add_region(struct vio_device *d, struct vio_page *page,
 	/* Names of the ACPI devices have three digits for it. */
 	if (slots > 0x1000)
 		slots = 0x1000;
-	for (uint32_t i = any ? 0 : slot; i < slots; i++) {
+	for (uint32_t i = any ? d->transport->next_slot : slot; i < slots; i++) {
 		region.base = layout->device_mmio_base + (uint64_t)i * PAGE_BYTES;
 		ret = d->transport->io.region_add(d->transport->host, &region, &page->region);
 		if (ret >= 0) {
 			page->region_added = true;
+			if (any)
+				d->transport->next_slot = i + 1;
 			*ret_slot = i;
 			return 0;
 		}

@@ -26,6 +26,7 @@ struct vio_transport {
 	struct vmm_acpi acpi;       /* virtio-mmio */
 	struct vmm_pci_bus pci;     /* virtio-pci */
 	void *pci_bus;              /* virtio-pci: the object of pci */
+	uint32_t next_slot;         /* virtio-mmio: where to look for a free page */
 	struct vio_device *devices; /* changes in [config] only */
 	_Atomic uint32_t stops;     /* devices that have to stop before quiesce is done */
 };

@@ -33,7 +33,7 @@ struct vmm_virtio_ops {
 	uint64_t size;
 
 	/** The driver is ready (DRIVER_OK) and accepted `features`; queues may be used. An error
-	 * makes the device need a reset. [loop] */
+	 * makes the device need a reset; `reset` is then not called for it. [loop] */
 	int32_t (*activate)(void *ctx, uint64_t features);
 
 	/** There may be chains in queue number `queue`: pop until it returns 0. [loop] */
@@ -42,7 +42,8 @@ struct vmm_virtio_ops {
 	/**
 	 * The driver resets the device, or the machine stops. Finish or cancel what is in flight;
 	 * chains that are not pushed yet need not be. Returns 0 when done, or VMM_PENDING and calls
-	 * reset_done later: until then the guest sees the reset as not finished. [loop]
+	 * reset_done later: until then the guest sees the reset as not finished. What the driver
+	 * wrote to config space is taken back when it is. [loop]
 	 */
 	int32_t (*reset)(void *ctx);
 

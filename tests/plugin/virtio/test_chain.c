@@ -146,6 +146,10 @@ static void q6_address_that_wraps_comes_back_unused(void **state)
 	expect_unusable(f);
 	desc(f, 0, UINT64_MAX, 0xffffffffu, DESC_WRITE, 0);
 	expect_unusable(f);
+	/* Even with RAM up to the end: it does not go on at address 0. */
+	f->ranges[2].gpa.value = 0 - (uint64_t)HIGH_BYTES;
+	desc(f, 0, UINT64_MAX - 3, 8, 0, 0);
+	expect_unusable(f);
 	ring_end(f);
 }
 

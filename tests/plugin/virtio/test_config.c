@@ -58,6 +58,7 @@ static void t14_generation_shows_that_config_changed(void **state)
 	for (uint32_t i = 0; i < 256; i++, byte++)
 		p->virtio.config_update(p->transport, p->device, 0, &byte, 1, 0);
 	assert_int_not_equal(rd(m, REG(GENERATION), 1), before);
+	assert_int_equal(rd(m, REG(GENERATION), 1), rd(m, REG(GENERATION), 1));
 	assert_int_equal(
 		p->virtio.config_update(p->transport, p->device, 17, &byte, 2, 0), VMM_E_RANGE);
 	assert_int_equal(p->virtio.config_update(p->transport, p->device, UINT32_MAX, &byte, 1, 0),

@@ -265,6 +265,14 @@ static void t8_status_bits_can_be_added_only(void **state)
 	assert_int_equal(fake_virtio_status(d), 0x8f);
 	probe_expect_alive(m, 0, 0);
 	assert_int_equal(m->probe->resets, 0);
+	/* A write that breaks the rule is ignored as a whole. */
+	fake_virtio_reset(d);
+	assert_false(fake_virtio_negotiate(d, 0));
+	set_features(m, 1, 1);
+	fake_virtio_set_status(d, 0x1b);
+	assert_int_equal(fake_virtio_status(d), 3);
+	fake_virtio_set_status(d, 9);
+	assert_int_equal(fake_virtio_status(d), 3);
 }
 
 static void t8_driver_may_write_needs_reset_back(void **state)
@@ -308,7 +316,13 @@ static void t9_status_is_zero_when_the_reset_is_done_and_not_before(void **state
 	assert_int_equal(fake_virtio_status(d), 0xf);
 	fake_virtio_set_status(d, 0);   /* again */
 	fake_virtio_set_status(d, 1);   /* ignored */
-	wr(m, REG(QUEUE_SIZE), 2, 128); /* ignored */
+	wr(m, REG(QUEUE_SIZE), 2, 128); /* ignored, as are the following */
+	wr(m, REG(CONFIG_VECTOR), 2, 2);
+	assert_int_equal(rd(m, REG(CONFIG_VECTOR), 2), d->mmio ? FAKE_VIRTIO_NO_VECTOR : 0);
+	fake_virtio_set_status(d, 0x8f);
+	assert_int_equal(fake_virtio_status(d), 0xf);
+	fake_virtio_config_write(d, PROBE_WRITABLE, 1, 0xa5);
+	assert_int_equal(fake_virtio_config_read(d, PROBE_WRITABLE, 1), 0x0f);
 	/* A chain that ends now is not shown, and nobody is interrupted. */
 	p->virtio.push(p->transport, p->device, 1, 0, 8);
 	p->virtio.flush(p->transport, p->device, 1);

@@ -11,7 +11,7 @@
 #include "request.h"
 
 #define BLK_BOUNCE_COUNT 8u
-#define BLK_BOUNCE_BYTES (256u << 10) /* a multiple of every alignment */
+#define BLK_BOUNCE_BYTES (256ull << 10) /* a multiple of every alignment */
 
 struct blk_bounce {
 	uint8_t *memory; /* BLK_BOUNCE_COUNT buffers; untouched pages cost nothing */

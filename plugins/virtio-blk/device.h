@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One instance of "virtio-blk": what the life cycle (device.c) and the data path (queue.c) share.
+ * One instance of "virtio-blk": what life cycle (device.c), states (state.c) and data path
+ * (queue.c) share.
  */
 #ifndef VIRTIO_BLK_DEVICE_H
 #define VIRTIO_BLK_DEVICE_H
@@ -100,9 +101,21 @@ void blk_queue_limit_timer(void *ctx);
 void blk_queue_forget(struct blk_device *blk);
 
 /** 1 if chains may be taken and given back. [loop] */
-int blk_device_runs(const struct blk_device *blk);
+int blk_state_runs(const struct blk_device *blk);
 
 /** After a batch: goes on with a reset or a quiesce that waits for what is in flight. [loop] */
-void blk_device_settle(struct blk_device *blk);
+void blk_state_settle(struct blk_device *blk);
+
+/* activate, reset and config_written of vmm_virtio_ops. [loop] */
+int32_t blk_state_activate(void *ctx, uint64_t features);
+int32_t blk_state_reset(void *ctx);
+void blk_state_config_written(void *ctx, uint32_t offset, uint32_t bytes, const uint8_t *config);
+
+/** quiesce of vmm_device_ops. [loop] */
+int32_t blk_state_quiesce(void *ctx);
+
+/* synced() and sync_failed() of the engine's owner. [loop] */
+void blk_state_synced(void *ctx, int error);
+void blk_state_sync_failed(void *ctx, int error);
 
 #endif

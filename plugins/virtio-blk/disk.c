@@ -20,6 +20,9 @@
 #define ALIGN_MAX  4096u
 #define PHYS_BLOCK 4096u
 
+/* For reads of that size at any place that they may have to start at. */
+#define PROBE_BYTES (2ul * ALIGN_MAX)
+
 static int32_t disk_stat(struct blk_disk *disk, const char *path, uint64_t *ret_bytes,
 	uint32_t *ret_block_size, struct vmm_error *error)
 {
@@ -81,8 +84,8 @@ static int direct_read_works(int fd, void *buffer, uint32_t bytes)
  */
 static int32_t disk_probe_direct(struct blk_disk *disk, const char *path, struct vmm_error *error)
 {
-	uint8_t *buffer = mmap(
-		NULL, 2 * ALIGN_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *buffer =
+		mmap(NULL, PROBE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint32_t align;
 
 	if (buffer == MAP_FAILED) {
@@ -96,7 +99,7 @@ static int32_t disk_probe_direct(struct blk_disk *disk, const char *path, struct
 	disk->memory_align = align;
 	if (align <= ALIGN_MAX && direct_read_works(disk->fd, buffer + BLK_SECTOR_BYTES, align))
 		disk->memory_align = BLK_SECTOR_BYTES;
-	munmap(buffer, 2 * ALIGN_MAX);
+	munmap(buffer, PROBE_BYTES);
 	if (align > ALIGN_MAX) {
 		vmm_set_error(error,
 			"%s: direct reads fail (%s), with blocks of up to %u bytes; set direct = "

@@ -38,7 +38,9 @@ static struct blk_request *list_take(struct blk_list *list)
 
 static struct blk_request *request_of(struct blk_op *op)
 {
-	return (struct blk_request *)((char *)op - offsetof(struct blk_request, op));
+	void *request = (char *)op - offsetof(struct blk_request, op);
+
+	return request;
 }
 
 static void finish(struct blk_engine *engine, struct blk_request *request, uint8_t status)

@@ -217,7 +217,7 @@ void blk_queue_notify(void *ctx, uint32_t q)
 {
 	struct blk_device *blk = ctx;
 
-	if (!blk_device_runs(blk))
+	if (!blk_state_runs(blk))
 		return;
 	if (blk->held) {
 		blk->queues[q].held = 1;
@@ -235,7 +235,7 @@ void blk_queue_limit_timer(void *ctx)
 	struct blk_device *blk = ctx;
 
 	blk->timer_runs = 0;
-	if (blk_device_runs(blk))
+	if (blk_state_runs(blk))
 		release(blk);
 }
 
@@ -253,9 +253,9 @@ void blk_queue_batch_end(void *ctx)
 		if (!blk->resetting)
 			blk->virtio.flush(blk->transport, blk->attached, q);
 	}
-	if (ended && blk_device_runs(blk))
+	if (ended && blk_state_runs(blk))
 		release(blk);
-	blk_device_settle(blk);
+	blk_state_settle(blk);
 }
 
 void blk_queue_forget(struct blk_device *blk)

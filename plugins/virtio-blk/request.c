@@ -117,7 +117,7 @@ static int ranges_overlap(const struct blk_request *request)
 static int parse_ranges(struct blk_request *request, uint64_t data_bytes,
 	const struct blk_limits *limits, uint8_t *ret_status, const char **ret_why)
 {
-	struct blk_wire_segment segments[BLK_SEGMENTS_MAX];
+	struct blk_wire_segment segments[BLK_SEGMENTS_MAX] = {0};
 	uint32_t count = (uint32_t)(data_bytes / sizeof(segments[0]));
 
 	if (!data_bytes || data_bytes % sizeof(segments[0]) || data_bytes > sizeof(segments))
@@ -224,7 +224,7 @@ static void request_clear(struct blk_request *request)
 int blk_request_parse(struct blk_request *request, const struct vmm_virtio_chain *chain,
 	const struct blk_limits *limits, uint8_t *ret_status, const char **ret_why)
 {
-	struct blk_wire_header header;
+	struct blk_wire_header header = {0};
 	struct parts parts;
 	struct vmm_iovec *last;
 

@@ -192,3 +192,24 @@ int rig_sector_is(const struct rig *rig, uint64_t sector, uint8_t byte)
 			return 0;
 	return 1;
 }
+
+static int reset_is_done(void *ctx)
+{
+	return ((struct transport *)ctx)->resets_done > 0;
+}
+
+int rig_reset_ends(struct rig *rig)
+{
+	return fake_run_until(rig->host, reset_is_done, rig->transport, WAIT_MS);
+}
+
+void rig_assert_alive(struct rig *rig)
+{
+	uint8_t data[BLK_SECTOR_BYTES];
+
+	assert_int_equal(rig_do(rig, BLK_T_IN, 9, data, sizeof(data)), BLK_S_OK);
+	assert_int_equal(data[0], 9);
+	memset(data, 9, sizeof(data));
+	if (!(rig->transport->device.features & BLK_F_RO))
+		assert_int_equal(rig_do(rig, BLK_T_OUT, 9, data, sizeof(data)), BLK_S_OK);
+}

@@ -77,6 +77,12 @@ uint8_t rig_flush(struct rig *rig);
 /** What push said of a chain; fails the test if it did not come back. */
 uint64_t rig_written(const struct rig *rig, uint32_t id);
 
+/** Runs until a reset that was asked for is done; 0 if it takes more than seconds. */
+int rig_reset_ends(struct rig *rig);
+
+/** After whatever was done to it, the device serves a read and a write. */
+void rig_assert_alive(struct rig *rig);
+
 /** 1 if the sector of the image has that byte all over. */
 int rig_sector_is(const struct rig *rig, uint64_t sector, uint8_t byte);
 

@@ -10,7 +10,6 @@
  *   1, 2. the cache was in writethrough mode all the time that it was in flight, or
  *   3. a flush that was sent after it had ended has ended well.
  */
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -18,247 +17,9 @@
 
 #include <cmocka.h>
 
-#include "engine.h"
+#include "model.h"
 
-#define SCHEDULES     120000u
-#define STEPS_MAX     60u
-#define SECTORS       12u
-#define SLOTS         16u
-#define WRITE_SECTORS 4u
-#define VERSIONS      (STEPS_MAX * 2)
-#define INITIAL       0xffffffffu /* value of each sector at first */
-#define NEVER         UINT32_MAX
-
-/* What is wrong on purpose, for the controls. */
-enum lie {
-	LIE_NONE,
-	LIE_SYNC_DOES_NOTHING,
-	LIE_WRITE_ENDS_BEFORE_IT_IS_DONE,
-	LIE_NO_WRITETHROUGH,
-	LIE_ERROR_IS_NOT_STICKY,
-	LIE_SYNC_MISSES_THE_LAST,
-};
-
-enum mode {
-	MODE_WRITEBACK,
-	MODE_WRITETHROUGH,
-	MODE_TOGGLED,
-	MODES,
-};
-
-/** A sector: its value in the page cache, the one that is stable, and those in between. */
-struct sector {
-	uint32_t view;
-	uint32_t stable;
-	uint32_t volatile_count;
-	uint32_t volatiles[VERSIONS];
-	uint32_t covered; /* of them: by the fdatasync that is under way */
-};
-
-/** What the guest knows of a write. Times are steps. */
-struct record {
-	uint32_t tag;
-	uint32_t first, count;
-	uint32_t sent, ended; /* ended well, or NEVER */
-	int safe;
-	int writethrough; /* since it was sent */
-};
-
-struct slot {
-	struct blk_request *request;
-	struct blk_wire_header header;
-	struct blk_wire_segment segment;
-	uint32_t data[WRITE_SECTORS][BLK_SECTOR_BYTES / 4];
-	uint8_t status;
-	int busy;
-	int cancelled;
-	uint32_t sent;
-	uint32_t record;
-	uint32_t first, count;
-};
-
-struct world {
-	struct blk_backend backend; /* first: it is found by its address */
-	struct blk_engine engine;
-	struct blk_disk disk;
-	struct blk_limits limits;
-	struct slot slots[SLOTS];
-	struct sector sectors[SECTORS];
-	struct record records[STEPS_MAX + 1];
-	uint32_t record_count;
-	struct blk_op *ops[SLOTS + 1]; /* submitted, not committed or not done */
-	uint32_t op_count;
-	uint32_t step;
-	int writethrough;
-	int sync_failed;
-	enum lie lie;
-	enum mode mode;
-	uint64_t random;
-	uint32_t violations;
-};
-
-static uint32_t random_below(struct world *world, uint32_t limit)
-{
-	world->random ^= world->random << 13;
-	world->random ^= world->random >> 7;
-	world->random ^= world->random << 17;
-	return (uint32_t)((world->random >> 11) % limit);
-}
-
-static int one_in(struct world *world, uint32_t n)
-{
-	return random_below(world, n) == 0;
-}
-
-/*
- * ---- The disk ----
- */
-
-static void sector_write(struct world *world, uint32_t number, uint32_t value)
-{
-	struct sector *sector = &world->sectors[number];
-
-	assert_true(number < SECTORS && sector->volatile_count < VERSIONS);
-	sector->view = value;
-	sector->volatiles[sector->volatile_count++] = value;
-}
-
-static uint32_t op_value(const struct blk_op *op, uint32_t index)
-{
-	uint64_t skip = (uint64_t)index * BLK_SECTOR_BYTES;
-	uint32_t value;
-
-	if (op->kind == BLK_OP_ZERO)
-		return 0;
-	for (uint32_t i = 0; i < op->iov_count; i++) {
-		if (skip < op->iov[i].bytes) {
-			memcpy(&value, (const uint8_t *)op->iov[i].base + skip, sizeof(value));
-			return value;
-		}
-		skip -= op->iov[i].bytes;
-	}
-	fail_msg("an operation without data");
-	return 0;
-}
-
-static uint32_t op_sectors(const struct blk_op *op)
-{
-	uint64_t bytes = op->bytes;
-
-	if (op->kind == BLK_OP_READ || op->kind == BLK_OP_WRITE) {
-		bytes = 0;
-		for (uint32_t i = 0; i < op->iov_count; i++)
-			bytes += op->iov[i].bytes;
-	}
-	return (uint32_t)(bytes / BLK_SECTOR_BYTES);
-}
-
-static void sync_begins(struct world *world)
-{
-	for (uint32_t i = 0; i < SECTORS; i++) {
-		struct sector *sector = &world->sectors[i];
-
-		sector->covered = sector->volatile_count;
-		if (world->lie == LIE_SYNC_MISSES_THE_LAST && sector->covered)
-			sector->covered--;
-	}
-}
-
-/* What it covers is stable now; or, if it failed, lost, though reads still see it. */
-static void sync_ends(struct world *world, int works)
-{
-	for (uint32_t i = 0; i < SECTORS; i++) {
-		struct sector *sector = &world->sectors[i];
-		uint32_t n = sector->covered;
-
-		if (!n)
-			continue;
-		if (works)
-			sector->stable = sector->volatiles[n - 1];
-		sector->volatile_count -= n;
-		memmove(sector->volatiles, sector->volatiles + n,
-			sector->volatile_count * sizeof(sector->volatiles[0]));
-		sector->covered = 0;
-	}
-}
-
-static void disk_submit(struct blk_backend *backend, struct blk_op *op)
-{
-	struct world *world = (struct world *)backend;
-
-	assert_true(world->op_count < SLOTS + 1);
-	world->ops[world->op_count++] = op;
-	if (op->kind == BLK_OP_SYNC)
-		sync_begins(world);
-}
-
-static void disk_commit(struct blk_backend *backend)
-{
-	(void)backend;
-}
-
-static uint32_t disk_reap(struct blk_backend *backend)
-{
-	(void)backend;
-	return 0;
-}
-
-static const struct blk_backend_ops disk_ops = {
-	.name = "simulated",
-	.submit = disk_submit,
-	.commit = disk_commit,
-	.reap = disk_reap,
-};
-
-static int64_t sync_result(struct world *world)
-{
-	if (world->lie == LIE_SYNC_DOES_NOTHING)
-		return 0;
-	if (one_in(world, 24)) {
-		sync_ends(world, 0);
-		return -EIO;
-	}
-	sync_ends(world, 1);
-	return 0;
-}
-
-static int64_t data_result(struct world *world, struct blk_op *op)
-{
-	uint32_t first = (uint32_t)(op->offset_bytes / BLK_SECTOR_BYTES);
-	uint32_t count = op_sectors(op);
-	int is_error = one_in(world, 48);
-
-	/* In part, or not at all but on the disk all the same. */
-	if (count > 1 && one_in(world, 3))
-		count = 1 + random_below(world, count - 1);
-	for (uint32_t i = 0; i < count; i++) {
-		if (op->kind != BLK_OP_READ)
-			sector_write(world, first + i, op_value(op, i));
-		else
-			memcpy((uint8_t *)op->iov[0].base + (uint64_t)i * BLK_SECTOR_BYTES,
-				&world->sectors[first + i].view, sizeof(uint32_t));
-	}
-	return is_error ? -EIO : (int64_t)count * BLK_SECTOR_BYTES;
-}
-
-static void disk_finish_one(struct world *world)
-{
-	uint32_t index = random_below(world, world->op_count);
-	struct blk_op *op = world->ops[index];
-
-	world->ops[index] = world->ops[--world->op_count];
-	if (one_in(world, 16))
-		op->result = one_in(world, 2) ? -EINTR : -EAGAIN;
-	else if (op->kind == BLK_OP_SYNC)
-		op->result = sync_result(world);
-	else if (op->kind == BLK_OP_WRITE && world->lie == LIE_WRITE_ENDS_BEFORE_IT_IS_DONE)
-		op->result = (int64_t)op_sectors(op) * BLK_SECTOR_BYTES;
-	else
-		op->result = data_result(world, op);
-	blk_engine_op_done(&world->engine, op);
-	if (world->lie == LIE_ERROR_IS_NOT_STICKY)
-		world->engine.sync_error = 0;
-}
+#define SCHEDULES 120000u
 
 /*
  * ---- The guest ----
@@ -366,14 +127,14 @@ static void guest_send(struct world *world, struct slot *slot)
 {
 	static const uint32_t types[] = {BLK_T_OUT, BLK_T_OUT, BLK_T_OUT, BLK_T_OUT, BLK_T_IN,
 		BLK_T_FLUSH, BLK_T_FLUSH, BLK_T_WRITE_ZEROES};
-	uint32_t type = types[random_below(world, 8)];
+	uint32_t type = types[model_random(world, 8)];
 	struct vmm_virtio_chain chain = {.struct_size = sizeof(chain), .writable_bytes = 1};
 	struct vmm_iovec *iov = slot->request->iov;
 	const char *why;
 	uint8_t status;
 
-	slot->first = random_below(world, SECTORS);
-	slot->count = 1 + random_below(world, WRITE_SECTORS);
+	slot->first = model_random(world, SECTORS);
+	slot->count = 1 + model_random(world, WRITE_SECTORS);
 	if (slot->count > SECTORS - slot->first)
 		slot->count = SECTORS - slot->first;
 	slot->sent = world->step;
@@ -420,7 +181,7 @@ static void guest_reset(struct world *world)
 		world->slots[i].cancelled = 1;
 	blk_engine_cancel(&world->engine);
 	while (world->op_count) {
-		disk_finish_one(world);
+		model_disk_finish_one(world);
 		blk_engine_turn(&world->engine);
 	}
 	assert_true(blk_engine_idle(&world->engine));
@@ -439,10 +200,10 @@ static void guest_toggle(struct world *world)
 
 static void take_step(struct world *world)
 {
-	uint32_t slot = random_below(world, SLOTS);
+	uint32_t slot = model_random(world, SLOTS);
 
 	world->step++;
-	switch (random_below(world, 8)) {
+	switch (model_random(world, 8)) {
 	case 0:
 	case 1:
 	case 2:
@@ -450,17 +211,17 @@ static void take_step(struct world *world)
 			guest_send(world, &world->slots[slot]);
 		break;
 	case 3:
-		if (world->mode == MODE_TOGGLED && one_in(world, 4))
+		if (world->mode == MODE_TOGGLED && model_one_in(world, 4))
 			guest_toggle(world);
-		if (one_in(world, 64))
+		if (model_one_in(world, 64))
 			guest_reset(world);
 		break;
 	default:
 		if (world->op_count)
-			disk_finish_one(world);
+			model_disk_finish_one(world);
 		break;
 	}
-	if (one_in(world, 2))
+	if (model_one_in(world, 2))
 		blk_engine_turn(&world->engine);
 }
 
@@ -468,37 +229,21 @@ static void take_step(struct world *world)
  * ---- The power cut ----
  */
 
-static uint32_t sector_after_cut(struct world *world, struct sector *sector)
-{
-	uint32_t pick = random_below(world, sector->volatile_count + 1);
-
-	return pick ? sector->volatiles[pick - 1] : sector->stable;
-}
-
 static void cut_power(struct world *world)
 {
-	/* Writes that were under way may have reached the disk, too, each sector by itself. */
-	for (uint32_t i = 0; i < world->op_count; i++) {
-		const struct blk_op *op = world->ops[i];
-		uint32_t first = (uint32_t)(op->offset_bytes / BLK_SECTOR_BYTES);
-
-		if (op->kind != BLK_OP_WRITE && op->kind != BLK_OP_ZERO)
-			continue;
-		for (uint32_t j = 0; j < op_sectors(op); j++)
-			if (one_in(world, 2))
-				sector_write(world, first + j, op_value(op, j));
-	}
+	model_disk_cut_power(world);
 	for (uint32_t i = 0; i < SECTORS; i++)
-		if (!value_allowed(world, i, sector_after_cut(world, &world->sectors[i]), 0, 0))
+		if (!value_allowed(world, i, world->sectors[i].view, 0, 0))
 			world->violations++;
 }
 
 static void world_reset(struct world *world, enum mode mode, enum lie lie)
 {
 	const struct blk_engine_owner owner = {on_finished, on_synced, on_sync_failed, world};
-	int writethrough = mode == MODE_WRITETHROUGH || (mode == MODE_TOGGLED && one_in(world, 2));
+	int writethrough =
+		mode == MODE_WRITETHROUGH || (mode == MODE_TOGGLED && model_one_in(world, 2));
 
-	world->backend.ops = &disk_ops;
+	world->backend.ops = &model_disk_ops;
 	world->disk = (struct blk_disk){
 		.fd = -1, .capacity_bytes = SECTORS * BLK_SECTOR_BYTES, .direct_align = 1};
 	world->limits = (struct blk_limits){
@@ -507,7 +252,7 @@ static void world_reset(struct world *world, enum mode mode, enum lie lie)
 		.features = BLK_F_WRITE_ZEROES | BLK_F_FLUSH,
 		.serial = "",
 	};
-	world->op_count = 0;
+	model_disk_reset(world);
 	world->step = 1;
 	world->sync_failed = 0;
 	world->mode = mode;
@@ -515,12 +260,6 @@ static void world_reset(struct world *world, enum mode mode, enum lie lie)
 	world->writethrough = writethrough;
 	world->record_count = 1;
 	world->records[0] = (struct record){.tag = INITIAL, .count = SECTORS};
-	for (uint32_t i = 0; i < SECTORS; i++) {
-		world->sectors[i].view = INITIAL;
-		world->sectors[i].stable = INITIAL;
-		world->sectors[i].volatile_count = 0;
-		world->sectors[i].covered = 0;
-	}
 	for (uint32_t i = 0; i < SLOTS; i++)
 		world->slots[i].busy = 0;
 	blk_engine_init(&world->engine, &world->backend, &world->disk, NULL, &owner);
@@ -544,7 +283,7 @@ static uint32_t run(enum mode mode, enum lie lie, uint32_t schedules)
 
 		world_reset(world, mode, lie);
 		world->violations = 0;
-		steps = 1 + random_below(world, STEPS_MAX - 1);
+		steps = 1 + model_random(world, STEPS_MAX - 1);
 		for (uint32_t s = 0; s < steps; s++)
 			take_step(world);
 		cut_power(world);

@@ -37,23 +37,20 @@ static void worker_run(void *ctx)
 	const struct iovec *iov = (const struct iovec *)op->iov;
 	int64_t result;
 
-	do {
-		switch (op->kind) {
-		case BLK_OP_READ:
-			result = preadv(disk->fd, iov, (int)op->iov_count, (off_t)op->offset_bytes);
-			break;
-		case BLK_OP_WRITE:
-			result =
-				pwritev(disk->fd, iov, (int)op->iov_count, (off_t)op->offset_bytes);
-			break;
-		case BLK_OP_SYNC:
-			result = fdatasync(disk->fd);
-			break;
-		default:
-			op->result = blk_trim(disk, op);
-			return;
-		}
-	} while (result < 0 && errno == EINTR);
+	switch (op->kind) {
+	case BLK_OP_READ:
+		result = preadv(disk->fd, iov, (int)op->iov_count, (off_t)op->offset_bytes);
+		break;
+	case BLK_OP_WRITE:
+		result = pwritev(disk->fd, iov, (int)op->iov_count, (off_t)op->offset_bytes);
+		break;
+	case BLK_OP_SYNC:
+		result = fdatasync(disk->fd);
+		break;
+	default:
+		op->result = blk_trim(disk, op);
+		return;
+	}
 	op->result = result < 0 ? -errno : result;
 }
 

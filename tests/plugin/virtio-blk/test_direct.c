@@ -212,8 +212,10 @@ static void block_device_of_4096_shows_its_blocks(void **state)
 	/* Half a block cannot be read directly. */
 	assert_int_equal(rig_do(&rig, BLK_T_IN, 9, data, 512), BLK_S_IOERR);
 	assert_int_equal(rig_do(&rig, BLK_T_OUT, 8, data, 512), BLK_S_IOERR);
+	assert_int_equal(rig_do(&rig, BLK_T_IN, 9, data, 4096), BLK_S_IOERR);
 	assert_int_equal(
 		rig_do(&rig, BLK_T_WRITE_ZEROES, 0, &segment, sizeof(segment)), BLK_S_IOERR);
+	assert_int_equal(fake_log_count(rig.host, VMM_LOG_ERROR), 0);
 	loop_end(&rig, loop);
 	/* Without direct it can. */
 	loop = loop_start(&rig, *state, 4096, FAKE_OPTIONS("block_size=512"));

@@ -424,6 +424,24 @@ static void discard_that_the_host_cannot_do_is_done(void **state)
 	rig_close(&rig);
 }
 
+static void b15_reset_ends_ranges_that_have_not_begun(void **state)
+{
+	enum { COUNT = 20 };
+	struct rig rig;
+	struct rig_request requests[COUNT];
+	struct blk_wire_segment segment = {.num_sectors = htole32(8)};
+
+	start(&rig, *state, UINT64_MAX, NULL);
+	for (uint32_t i = 0; i < COUNT; i++)
+		rig_add_request(
+			&rig, 0, &requests[i], BLK_T_WRITE_ZEROES, 0, &segment, sizeof(segment));
+	transport_notify(rig.transport, 0);
+	transport_reset(rig.transport);
+	assert_true(rig_reset_ends(&rig));
+	assert_string_equal(syscalls_log(), "A");
+	rig_close(&rig);
+}
+
 #define WITH(name, backend)                                                                        \
 	{                                                                                          \
 #name " [" backend "]", name, NULL, NULL, (void *)(uintptr_t)backend               \
@@ -454,6 +472,7 @@ int main(void)
 		BOTH(zeroes_are_written_where_the_file_system_cannot_make_them),
 		BOTH(zeroes_that_fail_are_reported),
 		BOTH(discard_that_the_host_cannot_do_is_done),
+		BOTH(b15_reset_ends_ranges_that_have_not_begun),
 	};
 
 	fake_use_cmocka();

@@ -4,6 +4,7 @@
  */
 #include "cli/cli.h"
 #include "log/log.h"
+#include "loop/signals.h"
 #include "loop/terminal.h"
 #include "machine/machine.h"
 
@@ -57,10 +58,12 @@ static int load_and_run(const struct cli *cli, struct vmm_error *error)
 	struct config *config = NULL;
 	int status = CLI_EXIT_USAGE;
 
-	if (cli_load(cli, runs ? machine_hello() : NULL, &config, &registry, &status, error))
+	if (cli_load(cli, runs ? machine_hello() : NULL, &config, &registry, &status, error)) {
 		cli_print_error(error);
-	else if (!cli_run_config(cli, config, &status))
+	} else if (!cli_run_config(cli, config, &status)) {
+		plugin_each_code(registry, signals_name_code);
 		status = run(config, error);
+	}
 	config_free(config);
 	plugin_registry_destroy(registry);
 	return status;

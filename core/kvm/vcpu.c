@@ -6,8 +6,7 @@
  * in the page shared with the kernel, then a signal is sent. KVM_RUN then returns EINTR, whether
  * the guest was running, was about to, or waits for an interrupt; and it returns EINTR only after
  * an access that is under way was completed. So the thread looks for requests only on EINTR, and
- * the path of an exit has no check at all. The signal has a handler that does nothing, and is
- * blocked in no vCPU thread; all other signals are.
+ * the path of an exit has no check at all. The signal has a handler that does nothing.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -95,7 +94,13 @@ static void *vcpu_main(void *arg)
 	char text[TEXT_BYTES] = "";
 	char name[16];
 	enum vcpu_end end;
+	sigset_t kick;
 
+	if (vcpu->options.thread_started)
+		vcpu->options.thread_started();
+	sigemptyset(&kick);
+	sigaddset(&kick, KICK_SIGNAL);
+	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
 	snprintf(name, sizeof(name), "vcpu%" PRIu32, vcpu->options.index);
 	pthread_setname_np(pthread_self(), name);
 	if (!run_guest(vcpu, &end, text, sizeof(text))) {
@@ -150,7 +155,7 @@ fail:
 	return ret;
 }
 
-/* Everything is blocked in the thread but the kick; what the process handles is the main loop's. */
+/* The thread starts with all blocked; it unblocks the kick, thread_started() what it wants to. */
 static int thread_attributes(pthread_attr_t *attr)
 {
 	struct sigaction action = {.sa_handler = on_kick};
@@ -160,7 +165,6 @@ static int thread_attributes(pthread_attr_t *attr)
 	if (sigaction(KICK_SIGNAL, &action, NULL))
 		return errno;
 	sigfillset(&mask);
-	sigdelset(&mask, KICK_SIGNAL);
 	return pthread_attr_setsigmask_np(attr, &mask);
 }
 

@@ -42,6 +42,7 @@ struct vcpu_options {
 	 * the vCPU's thread, at most once; the thread then waits for stop.
 	 */
 	void (*ended)(void *ctx, uint32_t index, enum vcpu_end end, const char *text);
+	void (*thread_started)(void); /* first thing on the vCPU's thread; NULL is allowed */
 	void *ctx;
 };
 

@@ -75,8 +75,9 @@ int plugin_list(struct plugin_registry *registry, const struct plugin_info **ret
 int plugin_load(struct plugin_registry *registry, const char *file,
 	const struct plugin **ret_plugin, struct vmm_error *error);
 
-/** The file of the plugin whose code or data is at address, or NULL; for reports of crashes. */
-const char *plugin_at(const struct plugin_registry *registry, const void *address);
+/** Tells where the code of each loaded plugin is, for reports of crashes; the end is behind it. */
+void plugin_each_code(const struct plugin_registry *registry,
+	void (*tell)(const char *file, uintptr_t start, uintptr_t end));
 
 /** Directories that were searched, joined by ", "; for messages, after plugin_list(). */
 const char *plugin_search_text(const struct plugin_registry *registry);

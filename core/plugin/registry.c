@@ -251,12 +251,11 @@ int plugin_load(struct plugin_registry *registry, const char *file,
 	return ret;
 }
 
-const char *plugin_at(const struct plugin_registry *registry, const void *address)
+void plugin_each_code(const struct plugin_registry *registry,
+	void (*tell)(const char *file, uintptr_t start, uintptr_t end))
 {
-	const char *at = address;
-
 	for (const struct plugin_entry *entry = registry->entries; entry; entry = entry->next)
-		if (entry->is_loaded && at >= entry->code_begin && at < entry->code_end)
-			return entry->info.file;
-	return NULL;
+		if (entry->is_loaded)
+			tell(entry->info.file, (uintptr_t)entry->code_begin,
+				(uintptr_t)entry->code_end);
 }

@@ -25,7 +25,7 @@ static int saved_in, saved_out;
 static int setup(void **state)
 {
 	memset(&console, 0, sizeof(console));
-	strcpy(dir, "/tmp/vmm-test-XXXXXX");
+	snprintf(dir, sizeof(dir), "/tmp/vmm-test-XXXXXX");
 	if (!mkdtemp(dir))
 		return -1;
 	saved_in = dup(STDIN_FILENO);

@@ -24,7 +24,7 @@ static char path[96];
 static int setup(void **state)
 {
 	memset(&console, 0, sizeof(console));
-	strcpy(dir, "/tmp/vmm-test-XXXXXX");
+	snprintf(dir, sizeof(dir), "/tmp/vmm-test-XXXXXX");
 	if (!mkdtemp(dir))
 		return -1;
 	snprintf(path, sizeof(path), "%s/console", dir);

@@ -15,6 +15,24 @@
 
 #include "plugin/private.h"
 
+static const char *found_file;
+static uintptr_t wanted;
+
+static void find_code(const char *file, uintptr_t start, uintptr_t end)
+{
+	if (wanted >= start && wanted < end)
+		found_file = file;
+}
+
+/* The plugin whose code or data is at an address. */
+static const char *plugin_at(const struct plugin_registry *registry, const void *address)
+{
+	found_file = NULL;
+	wanted = (uintptr_t)address;
+	plugin_each_code(registry, find_code);
+	return found_file;
+}
+
 static char error_text[PLUGIN_ERROR_BYTES];
 static struct vmm_error error = {sizeof(error), error_text, sizeof(error_text)};
 

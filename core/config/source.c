@@ -56,17 +56,18 @@ int node_errno_code(int number)
 	}
 }
 
-static int read_all(
-	struct source *source, int fd, const char *path, char **ret_text, size_t *ret_bytes)
+static int read_all(struct source *source, int fd, const char *path, const struct stat *info,
+	char **ret_text, size_t *ret_bytes)
 {
 	size_t limit = NODE_FILE_BYTES_MAX - source->file_bytes;
-	char *text = malloc(limit + 1);
+	size_t room = (size_t)info->st_size < limit ? (size_t)info->st_size : limit;
+	char *text = malloc(room + 1);
 	size_t have = 0;
 
 	if (!text)
 		return VMM_E_NOMEM;
-	while (have <= limit) {
-		ssize_t got = read(fd, text + have, limit + 1 - have);
+	while (have <= room) {
+		ssize_t got = read(fd, text + have, room + 1 - have);
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -88,6 +89,11 @@ static int read_all(
 			NODE_FILE_BYTES_MAX);
 		free(text);
 		return VMM_E_LIMIT;
+	}
+	if (have > room) {
+		vmm_set_error(source->error, "%s: became longer while it was read", path);
+		free(text);
+		return VMM_E_BUSY;
 	}
 	source->file_bytes += have;
 	*ret_text = text;
@@ -159,7 +165,7 @@ int source_include(struct source *source, const char *path, const struct scan_fi
 	if (!ret)
 		ret = open_regular(source, path, parent, &info, &fd);
 	if (!ret) {
-		ret = read_all(source, fd, path, &text, &bytes);
+		ret = read_all(source, fd, path, &info, &text, &bytes);
 		close(fd);
 	}
 	if (ret) {

@@ -17,12 +17,11 @@
 #define ANSWER_BYTES_MAX ((size_t)16 * 1024 * 1024)
 
 /*
- * The answer: a byte 'O' or 'E', the text or the error's text, and the byte that ends it. A plugin
- * that calls exit() leaves it without its end.
+ * The answer: a byte 'O' or 'E', then the text or the error's text. It is written when the work is
+ * done, so a plugin that calls exit() leaves none.
  */
 #define ANSWER_OK    'O'
 #define ANSWER_ERROR 'E'
-#define ANSWER_END   '\x04'
 
 static void run_in_child(child_work work, void *ctx, int fd)
 {
@@ -43,7 +42,7 @@ static void run_in_child(child_work work, void *ctx, int fd)
 	ret = work(ctx, memory, &error);
 	if (fclose(memory))
 		_exit(1);
-	fprintf(out, "%c%s%c", ret ? ANSWER_ERROR : ANSWER_OK, ret ? text : answer, ANSWER_END);
+	fprintf(out, "%c%s", ret ? ANSWER_ERROR : ANSWER_OK, ret ? text : answer);
 	_exit(fflush(out) ? 1 : 0);
 }
 
@@ -78,9 +77,6 @@ static int wait_for(pid_t child)
 
 static int judge(char *answer, int status, char **ret_text, struct vmm_error *error)
 {
-	size_t bytes = strlen(answer);
-	bool complete = bytes >= 2 && answer[bytes - 1] == ANSWER_END;
-
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
 		vmm_set_error(error, "did not answer within %u s", CHILD_SECONDS);
 		return VMM_E_GONE;
@@ -89,12 +85,10 @@ static int judge(char *answer, int status, char **ret_text, struct vmm_error *er
 		vmm_set_error(error, "crashed (%s)", strsignal(WTERMSIG(status)));
 		return VMM_E_GONE;
 	}
-	if (!complete) {
-		vmm_set_error(error, "ended the process with exit status %d",
-			WIFEXITED(status) ? WEXITSTATUS(status) : 0);
+	if (WEXITSTATUS(status) || !answer[0]) {
+		vmm_set_error(error, "ended the process with exit status %d", WEXITSTATUS(status));
 		return VMM_E_GONE;
 	}
-	answer[bytes - 1] = '\0';
 	if (answer[0] != ANSWER_OK) {
 		vmm_set_error(error, "%s", answer + 1);
 		return VMM_E_INVAL;

@@ -105,11 +105,12 @@ static const char *nearest_of(const char *wanted, const char *const *names)
 static void a_typing_mistake_finds_its_name(void **state)
 {
 	static const char *const names[] = {
-		"cache", "path", "readonly", "queues", "virtio-blk", "io", NULL};
+		"cache", "path", "readonly", "queues", "virtio-blk", "io", "mac", NULL};
 
 	(void)state;
 	assert_string_equal(nearest_of("chache", names), "cache");
 	assert_string_equal(nearest_of("ptah", names), "path");
+	assert_string_equal(nearest_of("mca", names), "mac");
 	assert_string_equal(nearest_of("read_only", names), "readonly");
 	assert_string_equal(nearest_of("virtio_bkl", names), "virtio-blk");
 	assert_string_equal(nearest_of("queue", names), "queues");

@@ -130,6 +130,8 @@ static int loop_attach(struct rig *rig, uint32_t block_size)
 	snprintf(rig->path, sizeof(rig->path), "/dev/loop%d", number);
 	loop = open(rig->path, O_RDWR | O_CLOEXEC);
 	config.fd = (uint32_t)rig->fd;
+	/* A test that fails leaves none behind. */
+	config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
 	if (loop >= 0 && ioctl(loop, LOOP_CONFIGURE, &config) < 0) {
 		close(loop);
 		loop = -1;

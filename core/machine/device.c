@@ -225,6 +225,7 @@ void device_destroy(struct vmm_host *host)
 	loop_drop_owner(machine->loop, host);
 	for (uint32_t i = 0; i < machine->iothread_count; i++)
 		loop_drop_owner(machine->iothreads[i], host);
+	host_calls_free(host);
 	host_free(host);
 }
 

@@ -44,6 +44,7 @@ enum host_object_kind {
 	HOST_WATCH = 0x57415443,
 	HOST_TIMER = 0x54494d45,
 	HOST_STREAM = 0x5354524d,
+	HOST_CALL = 0x43414c4c, /* not a handle: a post or work on its way */
 };
 
 struct host_object {
@@ -86,8 +87,11 @@ void host_object_remove(struct host_object *object);
 void *host_object_get(
 	struct vmm_host *host, uint64_t handle, enum host_object_kind kind, const char *what);
 
-/** Releases everything that is left; says so when VMM_ABI_CHECK=1. [config] */
+/** Releases everything that is left but calls; says so when VMM_ABI_CHECK=1. [config] */
 void host_objects_release(struct vmm_host *host);
+
+/** Frees calls that will not come any more: their loops have dropped them. [config] */
+void host_calls_free(struct vmm_host *host);
 
 /** Around each callback of the instance: takes the lock of a SERIAL device. */
 void host_enter(struct vmm_host *host);

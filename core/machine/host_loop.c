@@ -28,7 +28,7 @@ struct host_timer {
 };
 
 struct host_call {
-	struct vmm_host *host;
+	struct host_object object;
 	vmm_call_cb work;
 	vmm_call_cb done;
 	void *ctx;
@@ -195,14 +195,38 @@ static void host_timer_remove(vmm_host *host, uint64_t handle)
 	timer_release(&timer->object);
 }
 
-static void serial_post_cb(void *ctx)
+static void call_release(struct host_object *object)
 {
-	struct host_call call = *(struct host_call *)ctx;
+	host_object_remove(object);
+	free(object);
+}
 
-	free(ctx);
-	host_enter(call.host);
-	call.done(call.ctx);
-	host_leave(call.host);
+/* A post or work, remembered until it comes or is dropped. */
+static struct host_call *call_new(
+	struct vmm_host *host, vmm_call_cb work, vmm_call_cb done, void *ctx)
+{
+	struct host_call *call = calloc(1, sizeof(*call));
+
+	if (!call)
+		return NULL;
+	call->work = work;
+	call->done = done;
+	call->ctx = ctx;
+	host_object_add(host, &call->object, HOST_CALL, call_release);
+	return call;
+}
+
+static void done_cb(void *ctx)
+{
+	struct host_call *call = ctx;
+	struct vmm_host *host = call->object.host;
+	vmm_call_cb done = call->done;
+	void *done_ctx = call->ctx;
+
+	call_release(&call->object);
+	host_enter(host);
+	done(done_ctx);
+	host_leave(host);
 }
 
 static int32_t host_post(vmm_host *host, uint64_t loop, vmm_call_cb cb, void *ctx)
@@ -215,13 +239,12 @@ static int32_t host_post(vmm_host *host, uint64_t loop, vmm_call_cb cb, void *ct
 		return host_misuse(host, "vmm.loop post", "got a handle that is not a loop");
 	if (host->type->thread_model != VMM_THREADS_SERIAL)
 		return loop_post(on, host, cb, ctx);
-	call = malloc(sizeof(*call));
+	call = call_new(host, NULL, cb, ctx);
 	if (!call)
 		return VMM_E_NOMEM;
-	*call = (struct host_call){.host = host, .done = cb, .ctx = ctx};
-	ret = loop_post(on, host, serial_post_cb, call);
+	ret = loop_post(on, host, done_cb, call);
 	if (ret < 0)
-		free(call);
+		call_release(&call->object);
 	return ret;
 }
 
@@ -254,13 +277,12 @@ static int32_t host_submit(
 
 	if (ret < 0)
 		return ret;
-	call = malloc(sizeof(*call));
+	call = call_new(host, work, done, ctx);
 	if (!call)
 		return VMM_E_NOMEM;
-	*call = (struct host_call){.host = host, .work = work, .done = done, .ctx = ctx};
-	ret = loop_work(on, host, work_cb, serial_post_cb, call);
+	ret = loop_work(on, host, work_cb, done_cb, call);
 	if (ret < 0)
-		free(call);
+		call_release(&call->object);
 	return ret;
 }
 

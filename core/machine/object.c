@@ -80,19 +80,38 @@ static const char *object_name(enum host_object_kind kind)
 		return "a timer";
 	case HOST_STREAM:
 		return "a stream";
+	case HOST_CALL:
+		return "a call";
 	}
 	return "an object";
+}
+
+static struct host_object *first_of(struct vmm_host *host, bool calls)
+{
+	struct host_object *at = host->objects;
+
+	while (at && (at->kind == HOST_CALL) != calls)
+		at = at->next;
+	return at;
 }
 
 void host_objects_release(struct vmm_host *host)
 {
 	struct host_object *object;
 
-	while ((object = host->objects)) {
+	while ((object = first_of(host, false))) {
 		if (host_checks_on())
 			log_write(VMM_LOG_ERROR, host->id,
 				"ABI check: the plugin left %s behind after unrealize and destroy",
 				object_name(object->kind));
 		object->release(object);
 	}
+}
+
+void host_calls_free(struct vmm_host *host)
+{
+	struct host_object *object;
+
+	while ((object = first_of(host, true)))
+		object->release(object);
 }

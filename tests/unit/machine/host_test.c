@@ -226,6 +226,26 @@ static void what_a_device_leaves_is_taken_back(void **state)
 	fixture_fini(&fixture);
 }
 
+static void never(void *ctx)
+{
+	(void)ctx;
+	fail();
+}
+
+/* Under the leak checker of the asan preset: nothing of them may be left. */
+static void posts_of_a_device_that_goes_are_dropped(void **state)
+{
+	struct fixture fixture;
+	uint64_t loop;
+
+	(void)state;
+	fixture_init(&fixture, VMM_THREADS_SERIAL);
+	loop = host_loop_table.own(fixture.host);
+	assert_int_equal(host_loop_table.post(fixture.host, loop, never, NULL), 0);
+	assert_int_equal(host_loop_table.post(fixture.host, loop, never, NULL), 0);
+	fixture_fini(&fixture);
+}
+
 struct request {
 	uint64_t struct_size;
 	uint64_t first;
@@ -291,6 +311,7 @@ int main(void)
 		cmocka_unit_test(loop_functions_are_refused_on_another_thread),
 		cmocka_unit_test(foreign_handles_are_refused),
 		cmocka_unit_test(what_a_device_leaves_is_taken_back),
+		cmocka_unit_test(posts_of_a_device_that_goes_are_dropped),
 		cmocka_unit_test(request_rules_hold),
 		cmocka_unit_test(unknown_flags_are_refused),
 	};

@@ -37,6 +37,9 @@ struct net_backend {
 	uint64_t features; /* offloads that it can do: NET_F_... */
 };
 
+/** Checks the options of the back end "user". Pure. */
+int32_t net_user_validate(const struct vmm_value *const *values, struct vmm_error *error);
+
 /** User-mode networking by libslirp. [config], create */
 int32_t net_user_open(struct net *net, struct net_backend **ret_backend, struct vmm_error *error);
 

@@ -47,13 +47,18 @@ static uint8_t answer(struct net *net, const struct vmm_virtio_chain *chain)
 		return CTRL_ERR;
 	if (command.pairs < 1 || command.pairs > net->pairs_max)
 		return CTRL_ERR;
-	net_pairs_changed(net, command.pairs);
-	return CTRL_OK;
+	return net_pairs_changed(net, command.pairs) < 0 ? CTRL_ERR : CTRL_OK;
+}
+
+/* Without VIRTIO_NET_F_MQ there is one pair, whatever the device has (5.1.2). */
+uint32_t net_ctrl_queue(const struct net *net)
+{
+	return 2 * (net->features & NET_F_MQ ? net->pairs_max : 1);
 }
 
 void net_ctrl_notify(struct net *net)
 {
-	uint32_t queue = 2 * net->pairs_max;
+	uint32_t queue = net_ctrl_queue(net);
 
 	for (;;) {
 		struct vmm_virtio_chain chain = {

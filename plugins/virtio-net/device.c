@@ -9,7 +9,7 @@
 
 void net_set_link(struct net *net, bool up)
 {
-	uint16_t status = up ? NET_S_LINK_UP : 0;
+	uint16_t status = up && net->plugged ? NET_S_LINK_UP : 0;
 
 	if (net->config.status == status)
 		return;
@@ -21,11 +21,17 @@ void net_set_link(struct net *net, bool up)
 	vmm_logf(&net->log, net->host, VMM_LOG_INFO, "link is %s", up ? "up" : "down");
 }
 
-void net_pairs_changed(struct net *net, uint32_t pairs)
+int32_t net_pairs_changed(struct net *net, uint32_t pairs)
 {
+	uint32_t before = net->pairs;
+	int32_t ret = 0;
+
 	net->pairs = pairs;
 	if (net->backend->ops->pairs_changed)
-		net->backend->ops->pairs_changed(net->backend);
+		ret = net->backend->ops->pairs_changed(net->backend);
+	if (ret < 0)
+		net->pairs = before;
+	return ret;
 }
 
 static int32_t net_activate(void *ctx, uint64_t features)
@@ -47,7 +53,7 @@ static void net_notify(void *ctx, uint32_t queue)
 
 	if (!net->active)
 		return;
-	if (queue == 2 * net->pairs_max)
+	if (queue >= net_ctrl_queue(net))
 		net_ctrl_notify(net);
 	else if (queue & 1)
 		net->backend->ops->tx_ready(net->backend, queue / 2);
@@ -150,7 +156,8 @@ static int32_t net_create(const struct vmm_create_args *args, void **ret_ctx)
 	net->values = args->values;
 	net->pairs_max = (uint32_t)args->values[NET_OPT_QUEUES]->number;
 	net->config.max_virtqueue_pairs = (uint16_t)net->pairs_max;
-	net->config.status = args->values[NET_OPT_LINK]->number ? NET_S_LINK_UP : 0;
+	net->plugged = args->values[NET_OPT_LINK]->number;
+	net->config.status = net->plugged ? NET_S_LINK_UP : 0;
 	if (args->values[NET_OPT_MTU]->flags & VMM_VALUE_PRESENT)
 		net->config.mtu = (uint16_t)args->values[NET_OPT_MTU]->number;
 	set_mac(net);
@@ -234,43 +241,6 @@ static void net_destroy(void *ctx)
 		(unsigned long long)net->counters.tx_dropped);
 	net->backend->ops->close(net->backend);
 	free(net);
-}
-
-static int32_t net_validate(const struct vmm_validate_args *args)
-{
-	const struct vmm_value *const *values = args->values;
-	int64_t backend = values[NET_OPT_BACKEND]->number;
-	int64_t size = values[NET_OPT_QUEUE_SIZE]->number;
-	bool named = values[NET_OPT_IFNAME]->flags & VMM_VALUE_PRESENT;
-	bool fd = values[NET_OPT_FD]->flags & VMM_VALUE_PRESENT;
-
-	if (size & (size - 1)) {
-		vmm_set_error(
-			args->error, "queue_size is %lld; expected a power of 2", (long long)size);
-		return VMM_E_INVAL;
-	}
-	if (values[NET_OPT_QUEUES]->number > 1 && backend != NET_BACKEND_TAP) {
-		vmm_set_error(args->error, "queues above 1 need backend = \"tap\"");
-		return VMM_E_INVAL;
-	}
-	if (backend == NET_BACKEND_TAP && named == fd) {
-		vmm_set_error(args->error,
-			"backend = \"tap\" needs either ifname or fd: the tap device to use");
-		return VMM_E_INVAL;
-	}
-	if (fd && values[NET_OPT_QUEUES]->number > 1) {
-		vmm_set_error(args->error, "queues above 1 need ifname: an fd is one queue");
-		return VMM_E_INVAL;
-	}
-	if (backend != NET_BACKEND_TAP && (named || fd)) {
-		vmm_set_error(args->error, "ifname and fd go with backend = \"tap\"");
-		return VMM_E_INVAL;
-	}
-	if (backend != NET_BACKEND_USER && values[NET_OPT_HOSTFWD]->item_count) {
-		vmm_set_error(args->error, "hostfwd goes with backend = \"user\"");
-		return VMM_E_INVAL;
-	}
-	return 0;
 }
 
 const struct vmm_device_ops net_device_ops = {

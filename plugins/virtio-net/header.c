@@ -6,7 +6,7 @@
 
 #include <vmm/types.h>
 
-#include "features.h"
+#include "wire.h"
 
 static int32_t check_gso(struct net_hdr *hdr, uint64_t frame_bytes, uint64_t features)
 {

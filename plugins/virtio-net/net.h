@@ -3,10 +3,11 @@
  * A virtio network device: what its parts share. All of it runs on the device's loop.
  *
  *   plugin.c   options and the description of the plugin
+ *   options.c  options that do not go together
  *   device.c   phases of the device, what the transport calls
  *   rx.c       frames to the guest      tx.c   frames from the guest
  *   ctrl.c     the control queue        header.c   the header in front of a frame
- *   backend.h  what moves frames: user.c (libslirp), tap.c, vhost.c
+ *   backend.h  what moves frames: user.c (libslirp), tap.c, vhost.c, none.c
  */
 #ifndef VIRTIO_NET_NET_H
 #define VIRTIO_NET_NET_H
@@ -17,18 +18,22 @@
 
 #include <vmm/support.h>
 
-#include "features.h"
 #include "header.h"
+#include "wire.h"
 
 #define NET_PAIRS_MAX 8u
 #define NET_DEVICE_ID 1u
 #define NET_CTRL_SIZE 64u
 
-/** Buffers of one chain, and of the chains that one frame may take. */
+/** Pieces of host memory that one chain may have. */
 #define NET_IOV_MAX 256u
 
+/** Pieces of the chains in a window: a chain is only taken where the longest has room, because the
+ * transport gives one back unused that does not fit. */
+#define NET_WINDOW_IOV_MAX (2 * NET_IOV_MAX)
+
 /** Chains that are held ready for frames from outside, for each pair of queues. */
-#define NET_WINDOW_MAX 64u
+#define NET_WINDOW_MAX 256u
 
 struct net_backend;
 
@@ -65,7 +70,7 @@ struct net_buffer {
 /** Receive buffers that were popped and not filled yet, oldest first. */
 struct net_window {
 	struct net_buffer buffers[NET_WINDOW_MAX];
-	struct vmm_iovec iov[NET_IOV_MAX + 1]; /* one more for what does not fit */
+	struct vmm_iovec iov[NET_WINDOW_IOV_MAX + 1]; /* one more for what does not fit */
 	uint32_t count;
 	uint32_t iov_count;
 	uint64_t bytes;
@@ -92,6 +97,7 @@ struct net {
 	uint64_t device; /* handle of the transport */
 	bool attached;
 	bool active;       /* between activate and reset */
+	bool plugged;      /* the option "link": a cable is there */
 	uint64_t features; /* negotiated */
 	uint32_t pairs_max;
 	uint32_t pairs; /* that the driver uses */
@@ -128,8 +134,16 @@ bool net_rx_fill(struct net *net, uint32_t pair, uint64_t bytes);
  */
 void net_rx_done(struct net *net, uint32_t pair, uint64_t bytes);
 
-/** Copies a frame to the guest. VMM_E_AGAIN: there are no buffers, the frame is still the caller's.
- * VMM_E_LIMIT: the guest's buffers are too small; it is dropped. */
+/**
+ * The frame that was to come does not fit into the window and is dropped. What could never take
+ * such a frame, and would be in the way of all that follow, is given back to the driver unused.
+ */
+void net_rx_drop(struct net *net, uint32_t pair);
+
+/**
+ * Copies a frame to the guest. VMM_E_AGAIN: there are no or too few buffers, the frame is still
+ * the caller's. VMM_E_LIMIT: the guest's buffers are too small; it is dropped.
+ */
 int32_t net_rx_copy(struct net *net, uint32_t pair, const uint8_t *frame, uint64_t bytes);
 
 /** Forgets what was popped: the driver resets. */
@@ -157,6 +171,9 @@ void net_tx_again(struct net *net, uint32_t pair, const struct net_frame *frame)
 
 /* --- ctrl.c --- */
 
+/** Number of the control queue, by what was negotiated. */
+uint32_t net_ctrl_queue(const struct net *net);
+
 /** Answers what is in the control queue. */
 void net_ctrl_notify(struct net *net);
 
@@ -164,10 +181,15 @@ void net_ctrl_notify(struct net *net);
 
 extern const struct vmm_device_ops net_device_ops;
 
-/** Tells the driver whether the link is up. */
+/** The back end's link is up or down: tells the driver, if a cable is plugged in. */
 void net_set_link(struct net *net, bool up);
 
-/** Tells the backend of pairs that came or went. */
-void net_pairs_changed(struct net *net, uint32_t pairs);
+/** Tells the back end of pairs that came or went. On failure there are as many as before. */
+int32_t net_pairs_changed(struct net *net, uint32_t pairs);
+
+/* --- options.c --- */
+
+/** Values that do not go together. */
+int32_t net_validate(const struct vmm_validate_args *args);
 
 #endif

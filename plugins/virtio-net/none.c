@@ -53,6 +53,7 @@ int32_t net_none_open(struct net *net, struct net_backend **ret_backend, struct 
 		return VMM_E_NOMEM;
 	backend->ops = &none_ops;
 	backend->net = net;
+	net->plugged = false;
 	net->config.status = 0;
 	*ret_backend = backend;
 	return 0;

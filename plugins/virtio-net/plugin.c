@@ -40,7 +40,7 @@ static const struct vmm_option *const options[NET_OPT_COUNT] = {
 		.doc = "where frames go: a network inside of vmm, a tap device, or nowhere"),
 	[NET_OPT_MAC] = OPTION(.name = "mac", .type = VMM_OPT_MAC,
 		.doc = "hardware address; made from the device's id if not given"),
-	[NET_OPT_MTU] = OPTION(.name = "mtu", .type = VMM_OPT_UINT, .min = 68, .max = 65535,
+	[NET_OPT_MTU] = OPTION(.name = "mtu", .type = VMM_OPT_UINT, .min = 68, .max = 65521,
 		.unit = "bytes", .doc = "largest packet that the guest is told to send"),
 	[NET_OPT_LINK] = OPTION(.name = "link", .type = VMM_OPT_BOOL, .default_text = "true",
 		.doc = "whether the cable is plugged in"),

@@ -12,41 +12,75 @@ static bool mergeable(const struct net *net)
 	return net->features & NET_F_MRG_RXBUF;
 }
 
-bool net_rx_fill(struct net *net, uint32_t pair, uint64_t bytes)
+/* No further chain can be added. Without mergeable buffers a frame has one. */
+static bool full(const struct net *net, const struct net_window *window)
+{
+	return window->count == (mergeable(net) ? NET_WINDOW_MAX : 1) ||
+	       window->iov_count > NET_WINDOW_IOV_MAX - NET_IOV_MAX;
+}
+
+static void push_unused(struct net *net, uint32_t pair, uint32_t id, uint64_t bytes)
+{
+	vmm_guest_errorf(&net->log, net->host, "rx-buffer",
+		"receive buffer of %llu bytes is no use: it is given back",
+		(unsigned long long)bytes);
+	net->virtio.push(net->transport, net->device, net_rx_queue(pair), id, 0);
+}
+
+static void pop_chains(struct net *net, uint32_t pair, uint64_t bytes)
 {
 	struct net_window *window = &net->windows[pair];
-	uint32_t most = mergeable(net) ? NET_WINDOW_MAX : 1;
 
-	while (window->bytes < bytes && window->count < most && window->iov_count < NET_IOV_MAX) {
+	while (window->bytes < bytes && !full(net, window)) {
 		struct vmm_virtio_chain chain = {
 			.struct_size = sizeof(chain),
 			.iov = &window->iov[window->iov_count],
-			.iov_max = NET_IOV_MAX - window->iov_count,
+			.iov_max = NET_IOV_MAX,
 		};
-		struct net_buffer *buffer = &window->buffers[window->count];
 
 		if (net->virtio.pop(net->transport, net->device, net_rx_queue(pair), &chain) != 1)
-			break;
-		/* A receive buffer has nothing to read, and room for a header and a frame. */
+			return;
+		/* A receive buffer has nothing to read, and room for a header. */
 		if (chain.readable || chain.writable_bytes < NET_HDR_BYTES) {
-			vmm_guest_errorf(&net->log, net->host, "rx-buffer",
-				"receive buffer of %llu bytes is no use",
-				(unsigned long long)chain.writable_bytes);
-			net->virtio.push(
-				net->transport, net->device, net_rx_queue(pair), chain.id, 0);
+			push_unused(net, pair, chain.id, chain.writable_bytes);
 			continue;
 		}
-		*buffer = (struct net_buffer){
+		window->buffers[window->count++] = (struct net_buffer){
 			.id = chain.id,
 			.iov_first = window->iov_count,
 			.iov_count = chain.writable,
 			.bytes = chain.writable_bytes,
 		};
-		window->count++;
 		window->iov_count += chain.writable;
 		window->bytes += chain.writable_bytes;
 	}
+}
+
+bool net_rx_fill(struct net *net, uint32_t pair, uint64_t bytes)
+{
+	struct net_window *window = &net->windows[pair];
+
+	pop_chains(net, pair, bytes);
+	if (window->bytes < bytes && !full(net, window)) {
+		/* The queue may only have given us our share: a flush starts a new one. */
+		net->virtio.flush(net->transport, net->device, net_rx_queue(pair));
+		pop_chains(net, pair, bytes);
+	}
 	return window->count > 0;
+}
+
+void net_rx_drop(struct net *net, uint32_t pair)
+{
+	struct net_window *window = &net->windows[pair];
+
+	net->counters.rx_dropped++;
+	if (!full(net, window))
+		return;
+	for (uint32_t i = 0; i < window->count; i++)
+		push_unused(net, pair, window->buffers[i].id, window->buffers[i].bytes);
+	window->count = 0;
+	window->iov_count = 0;
+	window->bytes = 0;
 }
 
 /* Writes into a list of buffers at an offset; the caller knows that it fits. */
@@ -105,10 +139,9 @@ int32_t net_rx_copy(struct net *net, uint32_t pair, const uint8_t *frame, uint64
 	if (!net_rx_fill(net, pair, NET_HDR_BYTES + bytes))
 		return VMM_E_AGAIN;
 	if (window->bytes < NET_HDR_BYTES + bytes) {
-		/* More buffers may come, unless one has to be enough. */
-		if (mergeable(net) && window->count < NET_WINDOW_MAX)
+		if (!full(net, window))
 			return VMM_E_AGAIN;
-		net->counters.rx_dropped++;
+		net_rx_drop(net, pair);
 		return VMM_E_LIMIT;
 	}
 	if (net->features & NET_F_GUEST_CSUM)

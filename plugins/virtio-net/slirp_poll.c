@@ -5,22 +5,30 @@
 #include "slirp_poll.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define NS_PER_MS UINT64_C(1000000)
 
-/* One fd that libslirp waits for. Its place in the table is what libslirp calls its index. */
+/* libslirp's own interval when there is nothing to time out, and when there is. */
+#define IDLE_MS 1000u
+#define SLOW_MS 400u
+
+/* An fd of libslirp's. Its number is its place in the table, and what libslirp calls its index. */
 struct poll_fd {
-	int fd;
 	uint32_t events;  /* VMM_WATCH_... that are wanted */
 	uint32_t watched; /* that the watch has now */
-	uint64_t watch;   /* 0: none */
-	int revents;      /* SLIRP_POLL_... that came */
-	bool seen;        /* in the current pass */
+	uint64_t watch;
+	int revents; /* SLIRP_POLL_... that came */
+	bool has_watch;
+	bool seen;       /* in the current pass */
+	bool connection; /* of the guest's: has time-outs */
 };
 
 struct poll_timer {
+	struct poll_timer *next;
 	struct slirp_poll *poll;
 	uint64_t timer;
+	uint64_t deadline_ns;
 	SlirpTimerCb cb;
 	void *opaque;
 };
@@ -33,8 +41,10 @@ struct slirp_poll {
 	void (*guest_error)(const char *text, void *opaque);
 	void *opaque;
 	struct poll_fd *fds;
-	uint32_t count;
+	uint32_t count; /* entries that may be in use; all others are zero */
 	uint32_t capacity;
+	uint32_t connections;
+	struct poll_timer *timers;
 	uint64_t timeout; /* timer for libslirp's own deadlines */
 	bool started;
 };
@@ -65,8 +75,7 @@ static void timer_cb(void *ctx)
 	struct poll_timer *timer = ctx;
 	struct slirp_poll *poll = timer->poll;
 
-	if (!poll->started)
-		return;
+	timer->deadline_ns = VMM_TIMER_OFF;
 	timer->cb(timer->opaque);
 	slirp_poll_sync(poll);
 }
@@ -80,6 +89,7 @@ static void *poll_timer_new(SlirpTimerCb cb, void *cb_opaque, void *opaque)
 	if (!timer)
 		return NULL;
 	timer->poll = poll;
+	timer->deadline_ns = VMM_TIMER_OFF;
 	timer->cb = cb;
 	timer->opaque = cb_opaque;
 	if (net->loop.timer_add(net->host, net->loop.own(net->host), VMM_CLOCK_VM, timer_cb, timer,
@@ -87,6 +97,8 @@ static void *poll_timer_new(SlirpTimerCb cb, void *cb_opaque, void *opaque)
 		free(timer);
 		return NULL;
 	}
+	timer->next = poll->timers;
+	poll->timers = timer;
 	return timer;
 }
 
@@ -95,48 +107,85 @@ static void poll_timer_free(void *handle, void *opaque)
 	struct slirp_poll *poll = opaque;
 	struct poll_timer *timer = handle;
 
-	if (!timer)
+	for (struct poll_timer **link = &poll->timers; *link; link = &(*link)->next) {
+		if (*link != timer)
+			continue;
+		*link = timer->next;
+		poll->net->loop.timer_remove(poll->net->host, timer->timer);
+		free(timer);
 		return;
-	poll->net->loop.timer_remove(poll->net->host, timer->timer);
-	free(timer);
+	}
 }
 
+/* The deadline is kept while sockets are not served, and holds again when they are. */
 static void poll_timer_mod(void *handle, int64_t expire_ms, void *opaque)
 {
 	struct slirp_poll *poll = opaque;
 	struct poll_timer *timer = handle;
 
-	if (timer)
-		poll->net->loop.timer_arm(
-			poll->net->host, timer->timer, (uint64_t)expire_ms * NS_PER_MS);
+	if (!timer)
+		return;
+	timer->deadline_ns = (uint64_t)expire_ms * NS_PER_MS;
+	if (poll->started)
+		poll->net->loop.timer_arm(poll->net->host, timer->timer, timer->deadline_ns);
 }
 
-/* All fds are named again by slirp_pollfds_fill(): nothing to note here. */
+/* The entry of an fd, made if there is none; NULL: no memory. */
+static struct poll_fd *fd_entry(struct slirp_poll *poll, int fd)
+{
+	uint32_t wanted = (uint32_t)fd + 1;
+	uint32_t capacity = poll->capacity ? poll->capacity : 64;
+	struct poll_fd *fds;
+
+	if (fd < 0)
+		return NULL;
+	while (capacity < wanted)
+		capacity *= 2;
+	if (capacity > poll->capacity) {
+		fds = realloc(poll->fds, capacity * sizeof(*fds));
+		if (!fds)
+			return NULL;
+		memset(fds + poll->capacity, 0, (capacity - poll->capacity) * sizeof(*fds));
+		poll->fds = fds;
+		poll->capacity = capacity;
+	}
+	if (poll->count < wanted)
+		poll->count = wanted;
+	return &poll->fds[fd];
+}
+
+/* libslirp registers its connections, but not the sockets that listen for forwarded ports. */
 static void poll_register(int fd, void *opaque)
 {
-	(void)fd;
-	(void)opaque;
+	struct slirp_poll *poll = opaque;
+	struct poll_fd *at = fd_entry(poll, fd);
+
+	if (!at || at->connection)
+		return;
+	at->connection = true;
+	poll->connections++;
 }
 
-/* The entry of an fd; of -1: a free one. */
-static struct poll_fd *find_fd(struct slirp_poll *poll, int fd)
+static void drop_watch(struct slirp_poll *poll, struct poll_fd *at)
 {
-	for (uint32_t i = 0; i < poll->count; i++)
-		if (poll->fds[i].fd == fd)
-			return &poll->fds[i];
-	return NULL;
+	if (at->has_watch)
+		poll->net->loop.watch_remove(poll->net->host, at->watch);
+	at->has_watch = false;
 }
 
 /* The fd is about to be closed: its watch must be gone before. */
 static void poll_unregister(int fd, void *opaque)
 {
 	struct slirp_poll *poll = opaque;
-	struct poll_fd *at = find_fd(poll, fd);
+	struct poll_fd *at;
 
-	if (!at || !at->watch)
+	if (fd < 0 || (uint32_t)fd >= poll->count)
 		return;
-	poll->net->loop.watch_remove(poll->net->host, at->watch);
-	at->watch = 0;
+	at = &poll->fds[fd];
+	drop_watch(poll, at);
+	poll->connections -= at->connection;
+	at->connection = false;
+	at->revents = 0;
 }
 
 /* Called by libslirp on the loop, in the middle of things that are followed by a sync. */
@@ -152,118 +201,106 @@ static int get_revents(int index, void *opaque)
 	return index >= 0 && (uint32_t)index < poll->count ? poll->fds[index].revents : 0;
 }
 
-static void handle(struct slirp_poll *poll)
-{
-	slirp_pollfds_poll(poll->slirp, 0, get_revents, poll);
-	slirp_poll_sync(poll);
-}
-
 static void timeout_cb(void *ctx)
 {
 	struct slirp_poll *poll = ctx;
 
-	if (poll->started)
-		handle(poll);
+	slirp_poll_sync(poll);
 }
 
 static void watch_cb(void *ctx, int32_t fd, uint32_t events)
 {
 	struct slirp_poll *poll = ctx;
-	struct poll_fd *at = find_fd(poll, fd);
 
-	if (!at)
-		return;
-	at->revents = (events & VMM_WATCH_READ ? SLIRP_POLL_IN : 0) |
-		      (events & VMM_WATCH_WRITE ? SLIRP_POLL_OUT : 0) |
-		      (events & VMM_WATCH_ERROR ? SLIRP_POLL_ERR | SLIRP_POLL_HUP : 0);
-	handle(poll);
+	poll->fds[fd].revents = (events & VMM_WATCH_READ ? SLIRP_POLL_IN : 0) |
+				(events & VMM_WATCH_WRITE ? SLIRP_POLL_OUT : 0) |
+				(events & VMM_WATCH_ERROR ? SLIRP_POLL_ERR | SLIRP_POLL_HUP : 0);
+	slirp_pollfds_poll(poll->slirp, 0, get_revents, poll);
+	slirp_poll_sync(poll);
 }
 
-static bool make_room(struct slirp_poll *poll)
-{
-	uint32_t capacity = poll->capacity ? 2 * poll->capacity : 16;
-	struct poll_fd *fds;
-
-	if (poll->count < poll->capacity)
-		return true;
-	fds = realloc(poll->fds, capacity * sizeof(*fds));
-	if (!fds)
-		return false;
-	poll->fds = fds;
-	poll->capacity = capacity;
-	return true;
-}
-
-/* libslirp waits for fd; the table keeps its place while it does. */
 static int add_poll(int fd, int events, void *opaque)
 {
 	struct slirp_poll *poll = opaque;
-	struct poll_fd *at = find_fd(poll, fd);
+	struct poll_fd *at = fd_entry(poll, fd);
 
 	if (!at)
-		at = find_fd(poll, -1);
-	if (!at) {
-		if (!make_room(poll))
-			return -1;
-		at = &poll->fds[poll->count++];
-		at->fd = -1;
-	}
-	if (at->fd < 0)
-		*at = (struct poll_fd){.fd = fd};
+		return -1;
 	at->seen = true;
 	at->events = (events & (SLIRP_POLL_IN | SLIRP_POLL_PRI) ? VMM_WATCH_READ : 0) |
 		     (events & SLIRP_POLL_OUT ? VMM_WATCH_WRITE : 0);
-	return (int)(at - poll->fds);
+	return fd;
 }
 
 /* Brings the watch of one fd in line with what is wanted of it. */
-static void update_watch(struct slirp_poll *poll, struct poll_fd *at)
+static void update_watch(struct slirp_poll *poll, int fd)
 {
 	struct net *net = poll->net;
+	struct poll_fd *at = &poll->fds[fd];
 
 	if (!at->seen) {
-		if (at->watch)
-			net->loop.watch_remove(net->host, at->watch);
-		at->watch = 0;
-		at->fd = -1;
+		drop_watch(poll, at);
 		return;
 	}
-	if (!at->watch) {
-		if (net->loop.watch_add(net->host, net->loop.own(net->host), at->fd, at->events,
-			    watch_cb, poll, &at->watch) < 0)
-			at->watch = 0;
-	} else if (at->watched != at->events) {
+	if (!at->has_watch)
+		at->has_watch = net->loop.watch_add(net->host, net->loop.own(net->host), fd,
+					at->events, watch_cb, poll, &at->watch) == 0;
+	else if (at->watched != at->events)
 		net->loop.watch_set(net->host, at->watch, at->events);
-	}
 	at->watched = at->events;
+}
+
+/*
+ * libslirp wants to be called once in a while even when nothing can time out, and while it listens
+ * for forwarded ports, which have no time-outs. An idle guest shall not cost anything: then no
+ * timer runs. slirp_poll_begin() makes up for it.
+ */
+static void arm_timeout(struct slirp_poll *poll, uint32_t timeout_ms)
+{
+	struct net *net = poll->net;
+	bool idle = timeout_ms >= IDLE_MS || (timeout_ms >= SLOW_MS && !poll->connections);
+	uint64_t deadline = VMM_TIMER_OFF;
+
+	if (!idle)
+		deadline = net->loop.now(net->host, VMM_CLOCK_VM) + timeout_ms * NS_PER_MS;
+	net->loop.timer_arm(net->host, poll->timeout, deadline);
+}
+
+void slirp_poll_begin(struct slirp_poll *poll)
+{
+	slirp_pollfds_poll(poll->slirp, 1, get_revents, poll);
 }
 
 void slirp_poll_sync(struct slirp_poll *poll)
 {
 	struct net *net = poll->net;
 	uint32_t timeout_ms = UINT32_MAX;
-	uint64_t deadline = VMM_TIMER_OFF;
 
 	if (!poll->started)
 		return;
+	/* What waited for an ARP answer is sent, and what is due is done. */
+	slirp_poll_begin(poll);
 	for (uint32_t i = 0; i < poll->count; i++) {
 		poll->fds[i].seen = false;
 		poll->fds[i].revents = 0;
 	}
 	slirp_pollfds_fill(poll->slirp, &timeout_ms, add_poll, poll);
 	for (uint32_t i = 0; i < poll->count; i++)
-		update_watch(poll, &poll->fds[i]);
-	while (poll->count > 0 && poll->fds[poll->count - 1].fd < 0)
+		update_watch(poll, (int)i);
+	while (poll->count > 0 && !poll->fds[poll->count - 1].has_watch &&
+		!poll->fds[poll->count - 1].connection)
 		poll->count--;
-	if (timeout_ms != UINT32_MAX)
-		deadline = net->loop.now(net->host, VMM_CLOCK_VM) + timeout_ms * NS_PER_MS;
-	net->loop.timer_arm(net->host, poll->timeout, deadline);
+	arm_timeout(poll, timeout_ms);
 	net->virtio.flush(net->transport, net->device, net_rx_queue(0));
 }
 
 void slirp_poll_start(struct slirp_poll *poll)
 {
+	struct net *net = poll->net;
+
 	poll->started = true;
+	for (struct poll_timer *timer = poll->timers; timer; timer = timer->next)
+		net->loop.timer_arm(net->host, timer->timer, timer->deadline_ns);
 	slirp_poll_sync(poll);
 }
 
@@ -273,10 +310,10 @@ void slirp_poll_stop(struct slirp_poll *poll)
 
 	poll->started = false;
 	net->loop.timer_arm(net->host, poll->timeout, VMM_TIMER_OFF);
+	for (struct poll_timer *timer = poll->timers; timer; timer = timer->next)
+		net->loop.timer_arm(net->host, timer->timer, VMM_TIMER_OFF);
 	for (uint32_t i = 0; i < poll->count; i++)
-		if (poll->fds[i].watch)
-			net->loop.watch_remove(net->host, poll->fds[i].watch);
-	poll->count = 0;
+		drop_watch(poll, &poll->fds[i]);
 }
 
 const SlirpCb *slirp_poll_callbacks(const struct slirp_poll *poll)

@@ -30,9 +30,12 @@ void slirp_poll_attach(struct slirp_poll *poll, Slirp *slirp);
 void slirp_poll_start(struct slirp_poll *poll);
 void slirp_poll_stop(struct slirp_poll *poll);
 
+/** To be called before frames are given to libslirp: it does not look at the time itself. [loop] */
+void slirp_poll_begin(struct slirp_poll *poll);
+
 /**
- * To be called after each use of libslirp: looks which sockets it waits for now, and shows the
- * guest the frames that it got. [loop]
+ * To be called after each use of libslirp: sends what can be sent, looks which sockets it waits for
+ * now, and shows the guest the frames that it got. [loop]
  */
 void slirp_poll_sync(struct slirp_poll *poll);
 

@@ -5,52 +5,47 @@
  * wanted, the kernel does that itself and this file only sets it up.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "backend.h"
-#include "vhost.h"
+#include "tap.h"
 
 /* Frames that are read in one go before other devices have their turn. */
 #define RX_BUDGET 256u
 
-#define OFFLOADS                                                                                   \
-	(NET_F_CSUM | NET_F_GUEST_CSUM | NET_F_GUEST_TSO4 | NET_F_GUEST_TSO6 | NET_F_GUEST_ECN |   \
-		NET_F_HOST_TSO4 | NET_F_HOST_TSO6 | NET_F_HOST_ECN)
-
-struct tap_queue {
-	struct tap *tap;
-	uint32_t pair;
-	int fd;
-	uint64_t watch;
-	bool watched;
-	bool rx_stalled; /* the guest has no buffers */
-	bool tx_blocked; /* the tap takes no more */
-};
-
-struct tap {
-	struct net_backend backend;
-	struct tap_queue queues[NET_PAIRS_MAX];
-	uint32_t count;
-	uint32_t attached; /* queues that the kernel spreads frames over */
-	struct vhost *vhost;
-	bool vhost_running;
-	bool gone; /* the device was deleted */
-};
+/* Frames that may wait in a tap: more than the usual length of its queue. */
+#define STALE_MAX 4096u
 
 static void update_watch(struct tap_queue *queue)
 {
-	struct net *net = queue->tap->backend.net;
-	uint32_t events = (queue->rx_stalled || !net->config.status ? 0 : VMM_WATCH_READ) |
-			  (queue->tx_blocked ? VMM_WATCH_WRITE : 0);
+	struct tap *tap = queue->tap;
+	struct net *net = tap->backend.net;
+	bool read = net->config.status && !queue->rx_stalled && queue->pair < net->pairs;
+	uint32_t events = (read ? VMM_WATCH_READ : 0) |
+			  (queue->tx_blocked || tap->down ? VMM_WATCH_WRITE : 0);
 
 	if (queue->watched)
 		net->loop.watch_set(net->host, queue->watch, events);
+}
+
+static void update_watches(struct tap *tap)
+{
+	for (uint32_t i = 0; i < tap->count; i++)
+		update_watch(&tap->queues[i]);
+}
+
+static void stop_watches(struct tap *tap)
+{
+	struct net *net = tap->backend.net;
+
+	for (uint32_t i = 0; i < tap->count; i++) {
+		if (tap->queues[i].watched)
+			net->loop.watch_remove(net->host, tap->queues[i].watch);
+		tap->queues[i].watched = false;
+	}
 }
 
 /* The tap was deleted or its kernel module is gone: the guest sees a pulled cable. */
@@ -63,8 +58,17 @@ static void tap_gone(struct tap *tap)
 	tap->gone = true;
 	vmm_logf(&net->log, net->host, VMM_LOG_WARN, "the tap device is gone");
 	net_set_link(net, false);
-	for (uint32_t i = 0; i < tap->count; i++)
-		update_watch(&tap->queues[i]);
+	stop_watches(tap);
+}
+
+/* The kernel says that a tap is writable only while it is up, so that can be waited for. */
+static void tap_set_down(struct tap *tap, bool down)
+{
+	if (tap->gone || tap->down == down)
+		return;
+	tap->down = down;
+	net_set_link(tap->backend.net, !down);
+	update_watches(tap);
 }
 
 /* Longest frame with header that may come, by what the driver takes. */
@@ -96,11 +100,12 @@ static int read_frame(struct tap_queue *queue)
 			tap_gone(tap);
 		return errno == EINTR;
 	}
-	if ((uint64_t)bytes < NET_HDR_BYTES + NET_FRAME_MIN || (uint64_t)bytes > window->bytes) {
+	if ((uint64_t)bytes < NET_HDR_BYTES + NET_FRAME_MIN)
 		net->counters.rx_dropped++;
-		return 1;
-	}
-	net_rx_done(net, queue->pair, (uint64_t)bytes);
+	else if ((uint64_t)bytes > window->bytes)
+		net_rx_drop(net, queue->pair);
+	else
+		net_rx_done(net, queue->pair, (uint64_t)bytes);
 	return 1;
 }
 
@@ -122,6 +127,7 @@ static void tap_watch_cb(void *ctx, int32_t fd, uint32_t events)
 	(void)fd;
 	if (events & VMM_WATCH_WRITE) {
 		queue->tx_blocked = false;
+		tap_set_down(queue->tap, false);
 		update_watch(queue);
 		net->virtio.kick(net->transport, net->device, net_tx_queue(queue->pair));
 	}
@@ -142,27 +148,38 @@ static void tap_rx_ready(struct net_backend *backend, uint32_t pair)
 	update_watch(queue);
 }
 
+/* Sends a frame, or drops it where the tap cannot take it. False: it has to wait. */
+static bool write_frame(struct tap *tap, struct tap_queue *queue, const struct net_frame *frame)
+{
+	struct net *net = tap->backend.net;
+	bool sent = false;
+
+	if (net->config.status) {
+		sent = writev(queue->fd, frame->iov, (int)frame->iov_count) >= 0;
+		if (!sent && (errno == EAGAIN || errno == EINTR))
+			return false;
+		if (!sent && (errno == EBADFD || errno == ENODEV))
+			tap_gone(tap);
+		else if (!sent && errno == EIO)
+			tap_set_down(tap, true);
+	}
+	net_tx_done(net, queue->pair, frame, sent);
+	return true;
+}
+
 static void tap_tx_ready(struct net_backend *backend, uint32_t pair)
 {
 	struct tap *tap = (struct tap *)backend;
 	struct tap_queue *queue = &tap->queues[pair];
-	struct net *net = backend->net;
 	struct net_frame frame;
 
-	while (!tap->vhost_running && !queue->tx_blocked && net_tx_pop(net, pair, &frame)) {
-		ssize_t bytes = -1;
-
-		if (net->config.status)
-			bytes = writev(queue->fd, frame.iov, (int)frame.iov_count);
-		if (bytes < 0 && net->config.status && (errno == EAGAIN || errno == EINTR)) {
-			net_tx_again(net, pair, &frame);
-			queue->tx_blocked = true;
-			update_watch(queue);
-			return;
-		}
-		if (bytes < 0 && net->config.status && (errno == EBADFD || errno == ENODEV))
-			tap_gone(tap);
-		net_tx_done(net, pair, &frame, bytes >= 0);
+	while (!tap->vhost_running && !queue->tx_blocked &&
+		net_tx_pop(backend->net, pair, &frame)) {
+		if (write_frame(tap, queue, &frame))
+			continue;
+		net_tx_again(backend->net, pair, &frame);
+		queue->tx_blocked = true;
+		update_watch(queue);
 	}
 }
 
@@ -189,72 +206,83 @@ static int32_t tap_pairs_changed(struct net_backend *backend)
 	struct tap *tap = (struct tap *)backend;
 	uint32_t pairs = backend->net->pairs;
 
-	for (uint32_t i = 0; tap->count > 1 && i < tap->count; i++) {
+	for (uint32_t i = 0; tap->count > 1 && !tap->gone && i < tap->count; i++) {
+		bool attach = i < pairs;
 		struct ifreq request = {
-			.ifr_flags = (short)(i < pairs ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE)};
+			.ifr_flags = (short)(attach ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE)};
 
-		if ((i < pairs) == (i < tap->attached))
+		if (attach == tap->queues[i].attached)
 			continue;
 		if (ioctl(tap->queues[i].fd, TUNSETQUEUE, &request) < 0)
 			return VMM_E_IO;
+		tap->queues[i].attached = attach;
 	}
-	tap->attached = pairs;
+	update_watches(tap);
 	return 0;
+}
+
+/* Frames that came for an earlier driver may be in a form that this one did not accept. */
+static void drop_stale(struct tap *tap)
+{
+	struct net *net = tap->backend.net;
+
+	for (uint32_t i = 0; i < tap->count; i++)
+		for (uint32_t n = 0; n < STALE_MAX; n++)
+			if (read(tap->queues[i].fd, net->scratch, sizeof(net->scratch)) < 0)
+				break;
 }
 
 static int32_t start_watches(struct tap *tap)
 {
 	struct net *net = tap->backend.net;
 
-	for (uint32_t i = 0; i < tap->count; i++) {
+	for (uint32_t i = 0; i < tap->count && !tap->gone; i++) {
 		struct tap_queue *queue = &tap->queues[i];
 		int32_t ret;
 
 		queue->rx_stalled = false;
 		queue->tx_blocked = false;
-		ret = net->loop.watch_add(net->host, net->loop.own(net->host), queue->fd,
-			net->config.status ? VMM_WATCH_READ : 0, tap_watch_cb, queue,
-			&queue->watch);
+		ret = net->loop.watch_add(net->host, net->loop.own(net->host), queue->fd, 0,
+			tap_watch_cb, queue, &queue->watch);
 		if (ret < 0)
 			return ret;
 		queue->watched = true;
+		update_watch(queue);
 	}
 	return 0;
 }
 
-static void stop_watches(struct tap *tap)
+static bool start_vhost(struct tap *tap)
 {
 	struct net *net = tap->backend.net;
+	uint32_t pairs = net->features & NET_F_MQ ? tap->count : 1;
+	int fds[NET_PAIRS_MAX];
 
-	for (uint32_t i = 0; i < tap->count; i++) {
-		if (tap->queues[i].watched)
-			net->loop.watch_remove(net->host, tap->queues[i].watch);
-		tap->queues[i].watched = false;
-	}
+	if (!tap->vhost || !net->config.status)
+		return false;
+	for (uint32_t i = 0; i < pairs; i++)
+		fds[i] = tap->queues[i].fd;
+	if (vhost_start(tap->vhost, fds, pairs) == 0)
+		return true;
+	vmm_logf(&net->log, net->host, VMM_LOG_WARN,
+		"vhost-net could not be started; vmm moves the frames itself");
+	return false;
 }
 
 static int32_t tap_activate(struct net_backend *backend)
 {
 	struct tap *tap = (struct tap *)backend;
-	struct net *net = backend->net;
 	int32_t ret;
 
 	set_offload(tap);
+	drop_stale(tap);
 	ret = tap_pairs_changed(backend);
-	if (ret == 0 && tap->vhost && net->config.status) {
-		int fds[NET_PAIRS_MAX];
-
-		for (uint32_t i = 0; i < tap->count; i++)
-			fds[i] = tap->queues[i].fd;
-		if (vhost_start(tap->vhost, fds) == 0) {
-			tap->vhost_running = true;
-			return 0;
-		}
-		vmm_logf(&net->log, net->host, VMM_LOG_WARN,
-			"vhost-net could not be started; vmm moves the frames itself");
-	}
-	if (ret == 0)
-		ret = start_watches(tap);
+	if (ret < 0)
+		return ret;
+	tap->vhost_running = start_vhost(tap);
+	if (tap->vhost_running)
+		return 0;
+	ret = start_watches(tap);
 	if (ret < 0)
 		stop_watches(tap);
 	return ret;
@@ -270,7 +298,7 @@ static void tap_deactivate(struct net_backend *backend)
 	stop_watches(tap);
 }
 
-static void tap_close(struct net_backend *backend)
+void tap_close(struct net_backend *backend)
 {
 	struct tap *tap = (struct tap *)backend;
 
@@ -280,7 +308,7 @@ static void tap_close(struct net_backend *backend)
 	free(tap);
 }
 
-static const struct net_backend_ops tap_ops = {
+const struct net_backend_ops tap_ops = {
 	.close = tap_close,
 	.activate = tap_activate,
 	.deactivate = tap_deactivate,
@@ -288,132 +316,3 @@ static const struct net_backend_ops tap_ops = {
 	.tx_ready = tap_tx_ready,
 	.pairs_changed = tap_pairs_changed,
 };
-
-static int32_t attach_failed(const char *ifname, uint32_t pairs, struct vmm_error *error)
-{
-	switch (errno) {
-	case EPERM:
-	case EACCES:
-		vmm_set_error(error,
-			"no permission to make or open tap device \"%s\": run with CAP_NET_ADMIN, "
-			"or "
-			"make it beforehand: ip tuntap add dev %s mode tap user USER%s vnet_hdr",
-			ifname, ifname, pairs > 1 ? " multi_queue" : "");
-		return VMM_E_PERM;
-	case EBUSY:
-		vmm_set_error(error, "tap device \"%s\" is in use by another process", ifname);
-		return VMM_E_BUSY;
-	case EINVAL:
-		vmm_set_error(error,
-			"\"%s\" is not a tap device that fits: expected one made with mode tap%s",
-			ifname, pairs > 1 ? " and multi_queue" : " and without multi_queue");
-		return VMM_E_INVAL;
-	default:
-		vmm_set_error(error, "tap device \"%s\": %s", ifname, strerror(errno));
-		return VMM_E_IO;
-	}
-}
-
-static int32_t open_named(struct net *net, const char *ifname, int *ret_fd, struct vmm_error *error)
-{
-	struct vmm_file_open req = {
-		.struct_size = sizeof(req),
-		.path = "/dev/net/tun",
-		.kinds = VMM_FILE_CHAR,
-		.error = error,
-	};
-	struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
-	int32_t ret = net->file.open(net->host, &req, ret_fd);
-
-	if (ret < 0)
-		return ret;
-	if (net->pairs_max > 1)
-		request.ifr_flags |= IFF_MULTI_QUEUE;
-	memcpy(request.ifr_name, ifname, strlen(ifname));
-	if (ioctl(*ret_fd, TUNSETIFF, &request) == 0)
-		return 0;
-	ret = attach_failed(ifname, net->pairs_max, error);
-	close(*ret_fd);
-	return ret;
-}
-
-static int32_t open_inherited(struct net *net, int given, int *ret_fd, struct vmm_error *error)
-{
-	struct ifreq request = {0};
-	int fd = fcntl(given, F_DUPFD_CLOEXEC, 3);
-
-	if (fd >= 0 && ioctl(fd, TUNGETIFF, &request) == 0 && (request.ifr_flags & IFF_TAP) &&
-		(request.ifr_flags & IFF_VNET_HDR)) {
-		*ret_fd = fd;
-		return 0;
-	}
-	vmm_set_error(error, "fd %d is not an open tap device with IFF_VNET_HDR", given);
-	if (fd >= 0)
-		close(fd);
-	(void)net;
-	return VMM_E_INVAL;
-}
-
-static int32_t set_up_queue(int fd, struct vmm_error *error)
-{
-	int header = NET_HDR_BYTES;
-	int flags = fcntl(fd, F_GETFL);
-
-	if (ioctl(fd, TUNSETVNETHDRSZ, &header) == 0 && flags >= 0 &&
-		fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0)
-		return 0;
-	vmm_set_error(error, "cannot set up the tap device: %s", strerror(errno));
-	return VMM_E_IO;
-}
-
-static int32_t open_queues(struct tap *tap, struct vmm_error *error)
-{
-	struct net *net = tap->backend.net;
-	const struct vmm_value *fd = net->values[NET_OPT_FD];
-	int32_t ret = 0;
-
-	for (uint32_t i = 0; ret == 0 && i < net->pairs_max; i++) {
-		struct tap_queue *queue = &tap->queues[i];
-
-		if (fd->flags & VMM_VALUE_PRESENT)
-			ret = open_inherited(net, (int)fd->number, &queue->fd, error);
-		else
-			ret = open_named(net, net->values[NET_OPT_IFNAME]->text, &queue->fd, error);
-		if (ret < 0)
-			break;
-		queue->tap = tap;
-		queue->pair = i;
-		tap->count = i + 1;
-		ret = set_up_queue(queue->fd, error);
-	}
-	tap->attached = tap->count;
-	return ret;
-}
-
-int32_t net_tap_open(struct net *net, struct net_backend **ret_backend, struct vmm_error *error)
-{
-	struct tap *tap = calloc(1, sizeof(*tap));
-	int64_t vhost = net->values[NET_OPT_VHOST]->number;
-	int32_t ret;
-
-	if (!tap)
-		return VMM_E_NOMEM;
-	tap->backend.ops = &tap_ops;
-	tap->backend.net = net;
-	tap->backend.features = OFFLOADS;
-	ret = open_queues(tap, error);
-	if (ret == 0 && vhost != NET_VHOST_OFF) {
-		ret = vhost_open(net, &tap->vhost, error);
-		if (ret < 0 && vhost == NET_VHOST_AUTO) {
-			vmm_logf(&net->log, net->host, VMM_LOG_DEBUG, "no vhost-net: %s",
-				error->text);
-			ret = 0;
-		}
-	}
-	if (ret < 0) {
-		tap_close(&tap->backend);
-		return ret;
-	}
-	*ret_backend = &tap->backend;
-	return 0;
-}

@@ -18,6 +18,9 @@
 /* Frames for which the guest has no buffer yet. What comes beyond is dropped, as on a wire. */
 #define QUEUE_FRAMES 256u
 
+/* Last part of the first address that DHCP gives out. */
+#define FIRST_GUEST 15u
+
 /* In the order of the members in plugin.c. */
 enum net_hostfwd { FWD_PROTO, FWD_HOST_ADDR, FWD_HOST_PORT, FWD_GUEST_ADDR, FWD_GUEST_PORT };
 
@@ -74,10 +77,15 @@ static ssize_t user_send(const void *data, size_t bytes, void *opaque)
 	struct user *user = opaque;
 	struct net *net = user->backend.net;
 
-	if (!net->active || !net->config.status || bytes > NET_FRAME_MAX)
+	if (!net->active || !net->config.status || bytes > NET_FRAME_MAX) {
+		net->counters.rx_dropped++;
 		return (ssize_t)bytes;
+	}
 	if (user->first || net_rx_copy(net, 0, data, bytes) == VMM_E_AGAIN)
 		queue_add(user, data, bytes);
+	/* Some buffers are there, but too few: user_rx_ready decides. */
+	if (net->windows[0].count && user->queued == 1)
+		net->virtio.kick(net->transport, net->device, net_rx_queue(0));
 	return (ssize_t)bytes;
 }
 
@@ -89,21 +97,40 @@ static void user_guest_error(const char *text, void *opaque)
 	vmm_guest_errorf(&net->log, net->host, "slirp", "%s", text);
 }
 
+static void queue_remove(struct user *user)
+{
+	struct queued *queued = user->first;
+
+	user->first = queued->next;
+	if (!user->first)
+		user->last = &user->first;
+	user->queued--;
+	free(queued);
+}
+
+/*
+ * A frame for which there are too few buffers is dropped: a driver with a short queue may never
+ * have more. But only the first: before it, all buffers of the queue could be had, while later the
+ * queue may just have given us our share.
+ */
 static void user_rx_ready(struct net_backend *backend, uint32_t pair)
 {
 	struct user *user = (struct user *)backend;
 	struct net *net = backend->net;
 
-	while (user->first) {
+	for (bool fresh = true; user->first; fresh = false) {
 		struct queued *queued = user->first;
 
-		if (net_rx_copy(net, pair, queued->frame, queued->bytes) == VMM_E_AGAIN)
-			return;
-		user->first = queued->next;
-		if (!user->first)
-			user->last = &user->first;
-		user->queued--;
-		free(queued);
+		if (net_rx_copy(net, pair, queued->frame, queued->bytes) == VMM_E_AGAIN) {
+			if (net->windows[pair].count == 0)
+				return;
+			if (!fresh) {
+				net->virtio.kick(net->transport, net->device, net_rx_queue(pair));
+				return;
+			}
+			net_rx_drop(net, pair);
+		}
+		queue_remove(user);
 	}
 }
 
@@ -113,6 +140,7 @@ static void user_tx_ready(struct net_backend *backend, uint32_t pair)
 	struct net *net = backend->net;
 	struct net_frame frame;
 
+	slirp_poll_begin(user->poll);
 	while (net_tx_pop(net, pair, &frame)) {
 		uint8_t *to = net->scratch;
 
@@ -155,65 +183,93 @@ static void user_close(struct net_backend *backend)
 }
 
 /* "10.0.2.0/24" */
-static int32_t parse_network(struct user *user, const char *text, struct vmm_error *error)
+static int32_t parse_network(
+	const char *text, struct in_addr *ret_network, struct in_addr *ret_mask)
 {
 	char address[INET_ADDRSTRLEN];
 	const char *slash = strchr(text, '/');
-	char *end = NULL;
-	long prefix = slash ? strtol(slash + 1, &end, 10) : 0;
 	size_t length = slash ? (size_t)(slash - text) : sizeof(address);
+	char *end;
+	long prefix;
 
-	if (length < sizeof(address) && *end == '\0' && end != slash + 1 && prefix >= 8 &&
-		prefix <= 27) {
-		memcpy(address, text, length);
-		address[length] = '\0';
-		user->mask.s_addr = htonl(UINT32_MAX << (32 - prefix));
-		if (inet_pton(AF_INET, address, &user->network) == 1 &&
-			(user->network.s_addr & ~user->mask.s_addr) == 0)
-			return 0;
+	if (length >= sizeof(address) || slash[1] < '1' || slash[1] > '9')
+		return VMM_E_INVAL;
+	prefix = strtol(slash + 1, &end, 10);
+	if (*end || prefix < 8 || prefix > 27)
+		return VMM_E_INVAL;
+	memcpy(address, text, length);
+	address[length] = '\0';
+	ret_mask->s_addr = htonl(UINT32_MAX << (32 - prefix));
+	if (inet_pton(AF_INET, address, ret_network) != 1)
+		return VMM_E_INVAL;
+	return ret_network->s_addr & ~ret_mask->s_addr ? VMM_E_INVAL : 0;
+}
+
+static struct in_addr address_in(struct in_addr network, uint32_t number)
+{
+	return (struct in_addr){network.s_addr | htonl(number)};
+}
+
+/* Addresses of a forward. */
+static int32_t parse_forward(const struct vmm_value *forward, struct in_addr network,
+	struct in_addr mask, struct in_addr *ret_host, struct in_addr *ret_guest,
+	struct vmm_error *error)
+{
+	const char *host = forward->items[FWD_HOST_ADDR]->text;
+	const char *guest = forward->items[FWD_GUEST_ADDR]->text;
+
+	if (inet_pton(AF_INET, host, ret_host) != 1) {
+		vmm_set_error(
+			error, "hostfwd: host_addr is \"%s\"; expected an IPv4 address", host);
+		return VMM_E_INVAL;
 	}
-	vmm_set_error(error,
-		"network is \"%s\"; expected an IPv4 network with a prefix of 8 to 27, such as "
-		"\"10.0.2.0/24\"",
-		text);
-	return VMM_E_INVAL;
-}
-
-static struct in_addr address_in(const struct user *user, uint32_t number)
-{
-	return (struct in_addr){user->network.s_addr | htonl(number)};
-}
-
-static int32_t parse_address(
-	const char *text, struct in_addr *ret_address, const char *what, struct vmm_error *error)
-{
-	if (inet_pton(AF_INET, text, ret_address) == 1)
+	*ret_guest = address_in(network, FIRST_GUEST);
+	if (!*guest)
 		return 0;
-	vmm_set_error(error, "hostfwd: %s is \"%s\"; expected an IPv4 address", what, text);
+	if (inet_pton(AF_INET, guest, ret_guest) == 1 &&
+		(ret_guest->s_addr & mask.s_addr) == network.s_addr)
+		return 0;
+	vmm_set_error(
+		error, "hostfwd: guest_addr is \"%s\"; expected an IPv4 address in network", guest);
 	return VMM_E_INVAL;
+}
+
+int32_t net_user_validate(const struct vmm_value *const *values, struct vmm_error *error)
+{
+	const struct vmm_value *forwards = values[NET_OPT_HOSTFWD];
+	const char *text = values[NET_OPT_NETWORK]->text;
+	struct in_addr network, mask, host, guest;
+	int32_t ret = parse_network(text, &network, &mask);
+
+	if (ret < 0)
+		vmm_set_error(error,
+			"network is \"%s\"; expected an IPv4 network with a prefix of 8 to 27, "
+			"such as \"10.0.2.0/24\"",
+			text);
+	for (uint64_t i = 0; ret == 0 && i < forwards->item_count; i++)
+		ret = parse_forward(forwards->items[i], network, mask, &host, &guest, error);
+	return ret;
 }
 
 static int32_t add_forward(
 	struct user *user, const struct vmm_value *forward, struct vmm_error *error)
 {
 	const struct vmm_value *const *values = forward->items;
-	const char *guest = values[FWD_GUEST_ADDR]->text;
-	int host_port = (int)values[FWD_HOST_PORT]->number;
-	int udp = values[FWD_PROTO]->number == 1;
-	struct in_addr host_addr;
-	struct in_addr guest_addr = address_in(user, 15);
-	int32_t ret = parse_address(values[FWD_HOST_ADDR]->text, &host_addr, "host_addr", error);
+	int port = (int)values[FWD_HOST_PORT]->number;
+	bool udp = values[FWD_PROTO]->number == 1;
+	struct in_addr host, guest;
+	int32_t ret = parse_forward(forward, user->network, user->mask, &host, &guest, error);
+	int why;
 
-	if (ret == 0 && *guest)
-		ret = parse_address(guest, &guest_addr, "guest_addr", error);
 	if (ret < 0)
 		return ret;
-	if (slirp_add_hostfwd(user->slirp, udp, host_addr, host_port, guest_addr,
-		    (int)values[FWD_GUEST_PORT]->number) == 0)
+	if (slirp_add_hostfwd(
+		    user->slirp, udp, host, port, guest, (int)values[FWD_GUEST_PORT]->number) == 0)
 		return 0;
+	why = errno;
 	vmm_set_error(error, "hostfwd: cannot listen on %s port %d of %s: %s", udp ? "udp" : "tcp",
-		host_port, values[FWD_HOST_ADDR]->text, strerror(errno));
-	return errno == EADDRINUSE ? VMM_E_BUSY : errno == EACCES ? VMM_E_PERM : VMM_E_IO;
+		port, values[FWD_HOST_ADDR]->text, strerror(why));
+	return why == EADDRINUSE ? VMM_E_BUSY : why == EACCES ? VMM_E_PERM : VMM_E_IO;
 }
 
 static const struct net_backend_ops user_ops = {
@@ -233,9 +289,9 @@ static int32_t start_slirp(struct user *user)
 		.in_enabled = true,
 		.vnetwork = user->network,
 		.vnetmask = user->mask,
-		.vhost = address_in(user, 2),
-		.vdhcp_start = address_in(user, 15),
-		.vnameserver = address_in(user, 3),
+		.vhost = address_in(user->network, 2),
+		.vdhcp_start = address_in(user->network, FIRST_GUEST),
+		.vnameserver = address_in(user->network, 3),
 		.in6_enabled = true,
 		.vprefix_len = 64,
 		.if_mtu = net->config.mtu,
@@ -265,11 +321,10 @@ int32_t net_user_open(struct net *net, struct net_backend **ret_backend, struct 
 		return VMM_E_NOMEM;
 	user->backend.ops = &user_ops;
 	user->backend.net = net;
-	/* libslirp checks checksums and does not cut segments: only what it sends is vouched for.
-	 */
+	/* libslirp checks checksums and cuts no segments: only what it sends is vouched for. */
 	user->backend.features = NET_F_GUEST_CSUM;
 	user->last = &user->first;
-	ret = parse_network(user, net->values[NET_OPT_NETWORK]->text, error);
+	ret = parse_network(net->values[NET_OPT_NETWORK]->text, &user->network, &user->mask);
 	if (ret == 0)
 		ret = start_slirp(user);
 	for (uint64_t i = 0; ret == 0 && i < forwards->item_count; i++)

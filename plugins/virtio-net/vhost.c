@@ -24,6 +24,7 @@ struct vhost {
 	uint32_t count;
 	uint64_t features; /* of the kernel, common to all */
 	bool given[2 * NET_PAIRS_MAX];
+	uint32_t next[2 * NET_PAIRS_MAX]; /* entry to start from */
 };
 
 void vhost_close(struct vhost *vhost)
@@ -132,7 +133,8 @@ static void take_back(struct vhost *vhost, uint32_t pair)
 	for (uint32_t i = 0; i < 2; i++) {
 		uint32_t queue = 2 * pair + i;
 		struct vhost_vring_file none = {.index = i, .fd = -1};
-		struct vhost_vring_state base = {.index = i};
+		/* Where the kernel cannot tell, it has not begun. */
+		struct vhost_vring_state base = {.index = i, .num = vhost->next[queue]};
 
 		if (!vhost->given[queue])
 			continue;
@@ -161,17 +163,18 @@ static int32_t give(struct vhost *vhost, uint32_t pair, int tap_fd)
 		if (ret < 0)
 			return ret;
 		vhost->given[2 * pair + i] = true;
+		vhost->next[2 * pair + i] = ring.next_available;
 		if (set_ring(fd, i, &ring) < 0 || ioctl(fd, VHOST_NET_SET_BACKEND, &file) < 0)
 			return VMM_E_IO;
 	}
 	return 0;
 }
 
-int32_t vhost_start(struct vhost *vhost, const int *tap_fds)
+int32_t vhost_start(struct vhost *vhost, const int *tap_fds, uint32_t pairs)
 {
 	int32_t ret = 0;
 
-	for (uint32_t i = 0; ret == 0 && i < vhost->count; i++)
+	for (uint32_t i = 0; ret == 0 && i < pairs; i++)
 		ret = give(vhost, i, tap_fds[i]);
 	if (ret < 0)
 		vhost_stop(vhost);

@@ -16,9 +16,9 @@ int32_t vhost_open(struct net *net, struct vhost **ret_vhost, struct vmm_error *
 /** NULL is allowed. [config] */
 void vhost_close(struct vhost *vhost);
 
-/** Gives the queues to the kernel; tap_fds has one fd for each pair. On failure the transport has
- * all of them again. [loop] */
-int32_t vhost_start(struct vhost *vhost, const int *tap_fds);
+/** Gives the queues of the first `pairs` pairs to the kernel; tap_fds has one fd for each. On
+ * failure the transport has all of them again. [loop] */
+int32_t vhost_start(struct vhost *vhost, const int *tap_fds, uint32_t pairs);
 
 /** Takes the queues back. [loop] */
 void vhost_stop(struct vhost *vhost);

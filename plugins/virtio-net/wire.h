@@ -2,8 +2,8 @@
 /*
  * Feature bits and layouts of a network device (virtio 1.2, 5.1.3 and 5.1.4).
  */
-#ifndef VIRTIO_NET_FEATURES_H
-#define VIRTIO_NET_FEATURES_H
+#ifndef VIRTIO_NET_WIRE_H
+#define VIRTIO_NET_WIRE_H
 
 #include <stdint.h>
 

@@ -50,13 +50,20 @@ static bool host_owns(struct vmm_host *host, const struct host_object *object)
 	return found;
 }
 
+/* Only with VMM_ABI_CHECK=1: no device of the machine has it. */
+static bool object_is_foreign(struct vmm_host *host, const struct host_object *object)
+{
+	return host_checks_on() && !host_owns(host, object) &&
+	       !machine_find_host(host->machine, host_owns, object);
+}
+
 void *host_object_get(
 	struct vmm_host *host, uint64_t handle, enum host_object_kind kind, const char *what)
 {
 	struct host_object *object = (struct host_object *)(uintptr_t)handle;
 
-	if (!object || (host_checks_on() && !machine_find_host(host->machine, host_owns, object)) ||
-		object->kind != kind) {
+	/* In create, the machine does not know the host yet. */
+	if (!object || object_is_foreign(host, object) || object->kind != kind) {
 		host_misuse(host, what, "got a handle that is not one of its own");
 		return NULL;
 	}

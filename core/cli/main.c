@@ -32,19 +32,35 @@ static int exit_status(enum machine_end end, int guest_status)
 	}
 }
 
-static int run(const struct config *config, struct vmm_error *error)
+static int start_log(const struct config *config, struct vmm_error *error)
 {
 	struct log_config log = {.level = config->log.level, .path = config->log.file};
-	enum machine_end end = MACHINE_END_NO_HOST;
+	char text[CONFIG_ERROR_BYTES] = "";
+	struct vmm_error own = {sizeof(own), text, sizeof(text)};
+	char place[CONFIG_ERROR_BYTES];
+	int ret = log_configure(&log, &own);
+
+	if (ret == 0)
+		ret = log_start(&own);
+	if (ret < 0)
+		vmm_set_error(error, "%s: log: %s",
+			config_place_text(config->log.file_place, place, sizeof(place)), text);
+	return ret;
+}
+
+static int run(const struct config *config, struct vmm_error *error)
+{
+	enum machine_end end;
 	int guest_status = 0;
 
-	if (log_configure(&log, error) == 0 && log_start(error) == 0) {
-		do {
-			end = machine_run(config, &guest_status, error);
-		} while (end == MACHINE_END_RESET &&
-			 config->machine.on_reset == CONFIG_ON_RESET_RESTART);
-		log_stop();
+	if (start_log(config, error) < 0) {
+		cli_print_error(error);
+		return CLI_EXIT_DEVICE;
 	}
+	do {
+		end = machine_run(config, &guest_status, error);
+	} while (end == MACHINE_END_RESET && config->machine.on_reset == CONFIG_ON_RESET_RESTART);
+	log_stop();
 	if (end == MACHINE_END_NO_HOST || end == MACHINE_END_NO_DEVICE ||
 		end == MACHINE_END_NO_KERNEL)
 		cli_print_error(error);

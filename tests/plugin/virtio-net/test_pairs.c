@@ -4,8 +4,31 @@
  */
 #include "tap_rig.h"
 
+#include <errno.h>
+#include <linux/if_tun.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static bool refuse_queues;
+
+/* What the plugin calls. */
+__attribute__((visibility("default"))) int ioctl(int fd, unsigned long request, ...)
+{
+	va_list args;
+	void *arg;
+
+	va_start(args, request);
+	arg = va_arg(args, void *);
+	va_end(args);
+	if (refuse_queues && request == TUNSETQUEUE) {
+		errno = EPERM;
+		return -1;
+	}
+	return (int)syscall(SYS_ioctl, fd, request, arg);
+}
 
 static const uint8_t ctrl_ok = 0, ctrl_err = 1;
 
@@ -109,11 +132,26 @@ static void deleted_device_with_pairs_lives_through_a_reset(void **state)
 	tap_close(&table);
 }
 
+static void n9_command_that_the_tap_refuses_is_an_error(void **state)
+{
+	struct table table =
+		tap_open(FAKE_OPTIONS(TAP_OPTIONS, "ifname=tap7", "queues=2"), FAKE_VIRTIO_ALL);
+
+	(void)state;
+	refuse_queues = true;
+	assert_int_equal(command(table.rig, 4, "\4\0\2\0", 4, 1), ctrl_err);
+	refuse_queues = false;
+	tap_carries(&table, 60);
+	assert_int_equal(command(table.rig, 4, "\4\0\2\0", 4, 1), ctrl_ok);
+	tap_close(&table);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(n9_control_queue_answers_everything),
 		cmocka_unit_test(n9_control_queue_without_mq_is_the_third),
+		cmocka_unit_test(n9_command_that_the_tap_refuses_is_an_error),
 		cmocka_unit_test(pairs_that_the_driver_uses_carry_frames),
 		cmocka_unit_test(deleted_device_with_pairs_lives_through_a_reset),
 	};

@@ -472,8 +472,9 @@ static void stopped_with_a_connection_open(void **state)
 	fd = accept(server, NULL, NULL);
 	assert_int_equal(write(fd, "data", 4), 4);
 	fake_host_quiesce(rig->host);
-	assert_int_equal(write(fd, "more", 4), 4);
 	fake_settle(rig->host);
+	assert_int_equal(write(fd, "more", 4), 4);
+	assert_int_equal(fake_run_once(rig->host, 5), 0);
 	assert_int_equal(fake_timers_armed(fake_device(rig->host, "net0")), 0);
 	close(fd);
 	close(server);

@@ -20,7 +20,7 @@ DefinitionBlock ("", "SSDT", 2, "VMM", "SERIAL", 0x00000001)
                 Name (RBUF, ResourceTemplate ()
                 {
                     IO (Decode16, 0x0000, 0x0000, 0x08, 0x08, IORS)
-                    Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive, , , IRQS)
+                    Interrupt (ResourceConsumer, Level, ActiveHigh, Shared, , , IRQS)
                     {
                         0x00000004
                     }

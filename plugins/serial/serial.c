@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Device type "serial": a 16550A UART on I/O ports, an edge interrupt line and a stream. The
+ * Device type "serial": a 16550A UART on I/O ports, an interrupt line and a stream. The
  * registers are uart.c; this is what connects them to the host.
  *
  * Thread model SERIAL: a guest's access runs on its vCPU, input on the loop, and the core lets in
  * one at a time. So a vCPU that writes a character never waits for the loop to wake up: it waits
  * at most for another access, or for 16 bytes of input to be copied. Nothing here blocks, and no
  * lock is needed here.
+ *
+ * The line is a level: Linux's handler gives up after 512 rounds, which fast input reaches, and an
+ * edge that came before would then be the last one.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -304,7 +307,8 @@ static int32_t serial_realize(void *ctx, struct vmm_error *error)
 		.ops = &serial_io_ops,
 		.ctx = serial,
 	};
-	int32_t ret = serial->irq.line_open(serial->host, serial->gsi, VMM_IRQ_EDGE, &serial->line);
+	int32_t ret =
+		serial->irq.line_open(serial->host, serial->gsi, VMM_IRQ_LEVEL, &serial->line);
 
 	if (ret < 0) {
 		vmm_set_error(error, "interrupt line %" PRIu32 " cannot be used: %s", serial->gsi,

@@ -89,11 +89,30 @@ static void expect_conflict(const char *const *options, const char *text)
 	fake_host_destroy(host);
 }
 
-static void test_ports_and_lines_in_use_are_named(void **state)
+static void test_ports_in_use_are_named(void **state)
 {
 	(void)state;
 	expect_conflict(FAKE_OPTIONS("irq=3", "backend=null"), "ports 0x3f8 to 0x3ff");
-	expect_conflict(FAKE_OPTIONS("port=0x2f8", "backend=null"), "interrupt line 4");
+}
+
+/* COM1 and COM3 did on every PC; here it works, because the line is a level. */
+static void test_two_ports_share_a_line(void **state)
+{
+	struct fake_host *host = new_host();
+
+	(void)state;
+	assert_int_equal(fake_device_add(host, "serial", "com1", NULL, NULL), 0);
+	assert_int_equal(fake_device_add(host, "serial", "com3",
+				 FAKE_OPTIONS("port=0x3e8", "backend=null"), NULL),
+		0);
+	assert_int_equal(fake_host_start(host), 0);
+	fake_pio_write(host, 0x3f8 + IER, 1, 0x02);
+	fake_pio_write(host, 0x3e8 + IER, 1, 0x02);
+	fake_pio_write(host, 0x3f8 + IER, 1, 0);
+	assert_int_equal(fake_line_level(host, 4), 1);
+	fake_pio_write(host, 0x3e8 + IER, 1, 0);
+	assert_int_equal(fake_line_level(host, 4), 0);
+	fake_host_destroy(host);
 }
 
 /* 1 if the table contains the bytes. */
@@ -183,7 +202,8 @@ int main(void)
 		cmocka_unit_test(test_wrong_options_are_refused_with_a_reason),
 		cmocka_unit_test(test_each_backend_opens_its_stream),
 		cmocka_unit_test(test_two_ports_work_side_by_side),
-		cmocka_unit_test(test_ports_and_lines_in_use_are_named),
+		cmocka_unit_test(test_ports_in_use_are_named),
+		cmocka_unit_test(test_two_ports_share_a_line),
 		cmocka_unit_test(test_each_port_is_in_acpi_under_its_own_name),
 		cmocka_unit_test(test_h24_a_failure_of_any_service_leaves_nothing_behind),
 		cmocka_unit_test(test_a_client_that_comes_and_goes_is_logged_for_debugging),

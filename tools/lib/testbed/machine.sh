@@ -138,6 +138,13 @@ machine_command() {
 	printf '\n'
 }
 
+# machine_tsc: a kernel option with the rate of the time stamp counter, which is this machine's. On busy processors the
+# inner kernel measures it wrongly, and then all its times are off. /proc/cpuinfo has it where it cannot change.
+machine_tsc() {
+	[[ $icount ]] || ! grep -qw hypervisor /proc/cpuinfo ||
+		awk -F ': *' '/^cpu MHz/ { printf " tsc_early_khz=%d", $2 * 1000; exit }' /proc/cpuinfo
+}
+
 # shellcheck disable=SC2054  # QEMU's options contain commas
 machine_start() {
 	local qemu=(setpriv --pdeathsig TERM timeout --foreground -k 5 "$limit" qemu-system-x86_64)
@@ -149,7 +156,7 @@ machine_start() {
 		qemu+=(-accel tcg,thread=multi -smp "$cpus")
 	fi
 	qemu+=(-kernel "$machine_kernel/vmlinuz" -initrd "$machine_initrd"
-		-append "console=ttyS0 panic=-1 oops=panic quiet mitigations=off tsc=reliable nowatchdog audit=0"
+		-append "console=ttyS0 panic=-1 oops=panic quiet mitigations=off tsc=reliable nowatchdog audit=0$(machine_tsc)"
 		-serial "file:$machine_dir/console"
 		-virtfs "local,path=/,mount_tag=hostroot,security_model=none,readonly=on,multidevs=remap"
 		-virtfs "local,path=$machine_dir,mount_tag=control,security_model=none"

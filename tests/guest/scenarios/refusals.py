@@ -54,6 +54,16 @@ def a_plugin_that_is_not_there(t):
 
 
 @scenario()
+def a_plugin_that_fails_in_create(t):
+    """The error names line, device and type; those that were made before are taken down."""
+    bad = os.path.join(os.path.dirname(t.settings["vmm"]), "../tests/config/plugins/create-fails.so")
+    path = config(t, device("create-fails", id="bad0", plugin=os.path.normpath(bad)))
+    with open(path) as file:
+        line = next(n for n, text in enumerate(file, 1) if "bad0" in text)
+    refused(Vmm(t, ["-c", path]), EXIT_DEVICE, f'{path}:{line}: device "bad0" (create-fails):')
+
+
+@scenario()
 def a_disk_that_is_not_there(t):
     missing = t.path("missing.img")
     refused(Vmm(t, ["-c", config(t, device("virtio-blk", id="disk0", path=missing))]), EXIT_DEVICE, missing, "disk0")

@@ -38,7 +38,7 @@ static int differs(const uint64_t *page, uint64_t seed)
 	return memcmp(page, expected, PAGE) != 0;
 }
 
-/* Moves the pages above 4 GiB to the front of the array; returns how many there are, 0 on failure. */
+/* Moves the pages above 4 GiB to the front of the array; returns how many, 0 on failure. */
 static size_t pick_high(char **pages, size_t count)
 {
 	int map = open("/proc/self/pagemap", O_RDONLY);

@@ -3,7 +3,8 @@
  * In a guest: writes numbered records and says of each that it is on the disk once the disk has
  * said so. On the host: tells up to which number a file or disk has them all.
  *
- * usage: sequence write FILE      appends records and prints "stored N" after each fdatasync(), for ever
+ * usage: sequence write FILE      appends records, for ever, and prints "stored N" after each
+ *                                 fdatasync()
  *        sequence check FILE N    status 0 if records 1 to N are there
  */
 #include <fcntl.h>

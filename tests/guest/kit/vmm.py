@@ -11,6 +11,7 @@ from . import config, initrd
 from .config import device
 from .test import PATIENCE, Failure, check, wait_until
 
+LOG_CHARACTERS = 20000  # of each console in a report
 CMDLINE = "console=ttyS0 quiet panic=-1"
 STATUS_SIGKILL = -signal.SIGKILL
 
@@ -53,7 +54,8 @@ class Vmm:
         ended = self.process.returncode
         return (
             f"--- {' '.join(self.command)}: exit status {ended}\n"
-            f"--- its messages:\n{self.log_text()}--- the guest's console:\n{self.text()}"
+            f"--- its messages:\n{self.log_text()[-LOG_CHARACTERS:]}"
+            f"--- the guest's console:\n{self.text()[-LOG_CHARACTERS:]}"
         )
 
     def wait_for(self, pattern, timeout=PATIENCE):

@@ -14,7 +14,7 @@ from kit.vmm import Vmm, base_devices, configure, start
 EXIT_RESET = 10
 EXIT_SIGINT = 130
 EXIT_SECOND_SIGTERM = 143
-SPIN = "for i in $(seq $(nproc)); do while :; do :; done & done; sleep 1; echo ready; wait"
+SPIN = "set +x; for i in $(seq $(nproc)); do while :; do :; done & done; echo ready; wait"
 # A stop takes some hundredths of a second where nothing is emulated.
 SOON = 15
 

@@ -111,8 +111,11 @@ def configure(test, boot, devices, cpus=1, memory="256M", machine=None, name="gu
     return path
 
 
-def linux(test, job, devices=(), kernel="6.1", image="kernel", cmdline="", transport="virtio-pci", **more):
-    """A config for a guest with these devices besides the usual ones that runs the shell commands `job`."""
+def linux(test, job, devices=(), kernel="6.1", image="vmlinux", cmdline="", transport="virtio-pci", **more):
+    """A config for a guest with these devices besides the usual ones that runs the shell commands `job`.
+
+    image: "kernel" is the bzImage, which takes seconds to unpack itself where the processor is emulated.
+    """
     base = test.part("initrd", kernel)
     boot = {
         "kernel": test.part(image, kernel),

@@ -15,7 +15,7 @@ def one_vcpu_and_256_MiB(t):
         mib=$(awk '$1 == "MemTotal:" { print int($2 / 1024) }' /proc/meminfo)
         [ $mib -gt 192 ] && [ $mib -le 256 ]
     """
-    start(t, job, cpus=1, memory="256M").job_passes()
+    start(t, job, image="kernel", cpus=1, memory="256M").job_passes()
 
 
 @scenario()
@@ -58,22 +58,22 @@ def all_devices_work(t, kernel, **more):
 
 @scenario()
 def guest_kernel_5_10(t):
-    all_devices_work(t, "5.10")
+    all_devices_work(t, "5.10", image="kernel")
 
 
 @scenario()
 def guest_kernel_6_1(t):
-    all_devices_work(t, "6.1")
+    all_devices_work(t, "6.1", image="kernel")
 
 
 @scenario()
 def guest_kernel_6_12(t):
-    all_devices_work(t, "6.12")
+    all_devices_work(t, "6.12", image="kernel")
 
 
 @scenario()
 def vmlinux_by_pvh(t):
-    all_devices_work(t, "6.1", image="vmlinux")
+    all_devices_work(t, "6.1")
 
 
 @scenario()

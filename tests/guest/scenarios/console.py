@@ -54,7 +54,7 @@ class Terminal:
 
 def shell(t):
     """A guest with a shell of the initramfs on the console, and its terminal."""
-    boot = {"kernel": t.part("kernel"), "initrd": t.part("initrd"), "cmdline": CMDLINE}
+    boot = {"kernel": t.part("vmlinux"), "initrd": t.part("initrd"), "cmdline": CMDLINE}
     terminal = Terminal(t)
     config = configure(t, boot, base_devices())
     vmm = Vmm(t, ["-c", config], stdio=terminal.slave, preexec_fn=terminal.take)

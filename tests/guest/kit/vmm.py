@@ -111,6 +111,19 @@ def configure(test, boot, devices, cpus=1, memory="256M", machine=None, name="gu
     return path
 
 
+def halted(test, devices=(), cmdline="halt", **more):
+    """A config for a machine with these devices whose small kernel starts at once and then halts for ever."""
+    boot = {"kernel": test.test_kernel("multiboot.elf"), "cmdline": cmdline}
+    return configure(test, boot, [*base_devices(), *devices], **more)
+
+
+def start_halted(test, devices=(), **more):
+    """Starts such a machine and waits until it runs."""
+    vmm = Vmm(test, ["-c", halted(test, devices, **more)])
+    vmm.wait_for("^cmdline=")
+    return vmm
+
+
 def linux(test, job, devices=(), kernel="6.1", image="vmlinux", cmdline="", transport="virtio-pci", **more):
     """A config for a guest with these devices besides the usual ones that runs the shell commands `job`.
 

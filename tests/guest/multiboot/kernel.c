@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A kernel for tests of the boot loaders: prints on COM1 what it was given, and ends the machine
- * through debug-exit with the number behind "exit=" on its command line. It needs no interrupts
- * and no library.
+ * A kernel for tests of the boot loaders and of ends: prints on COM1 what it was given, and ends the machine by the word
+ * on its command line: "halt" does not, "reset" by the keyboard controller, "triple" by a triple fault, otherwise through
+ * debug-exit with the number behind "exit=". It needs no interrupts and no library.
  */
 #include <stdint.h>
 
 #define COM1        0x3f8
 #define LINE_STATUS (COM1 + 5)
 #define DEBUG_EXIT  0xf4
+#define KEYBOARD    0x64
 
 #define MULTIBOOT_MAGIC 0x2badb002u
 #define PVH_MAGIC       0x336ec578u
@@ -181,24 +182,49 @@ static const char *show_pvh(const struct pvh_info *info)
 	return string(info->cmdline);
 }
 
-/* The number behind "exit=", 0 if there is none. */
-static uint8_t exit_value(const char *cmdline)
+/* What follows the key on the command line, NULL if it is not there. */
+static const char *after(const char *cmdline, const char *key)
 {
-	static const char key[] = "exit=";
-	uint32_t value = 0;
-
 	for (; *cmdline; cmdline++) {
 		int i = 0;
 
 		while (key[i] && cmdline[i] == key[i])
 			i++;
-		if (key[i])
-			continue;
-		for (cmdline += i; *cmdline >= '0' && *cmdline <= '9'; cmdline++)
-			value = value * 10 + (uint32_t)(*cmdline - '0');
-		break;
+		if (!key[i])
+			return cmdline + i;
 	}
+	return 0;
+}
+
+static uint8_t number(const char *text)
+{
+	uint32_t value = 0;
+
+	for (; text && *text >= '0' && *text <= '9'; text++)
+		value = value * 10 + (uint32_t)(*text - '0');
 	return (uint8_t)value;
+}
+
+static void triple_fault(void)
+{
+	static const struct {
+		uint16_t limit;
+		uint32_t base;
+	} __attribute__((packed)) no_idt = {0, 0};
+
+	__asm__ volatile("lidt %0; int3" : : "m"(no_idt));
+}
+
+static void end(const char *cmdline)
+{
+	if (after(cmdline, "halt"))
+		return;
+	if (after(cmdline, "reset"))
+		out(KEYBOARD, 0xfe);
+	else if (after(cmdline, "triple"))
+		triple_fault();
+	else
+		out(DEBUG_EXIT, number(after(cmdline, "exit=")));
 }
 
 void kernel_main(uint32_t eax, uint32_t ebx, uint32_t cr0, uint32_t eflags)
@@ -218,5 +244,5 @@ void kernel_main(uint32_t eax, uint32_t ebx, uint32_t cr0, uint32_t eflags)
 	put("\ncmdline=\"");
 	put(cmdline);
 	put("\"\n");
-	out(DEBUG_EXIT, exit_value(cmdline));
+	end(cmdline);
 }

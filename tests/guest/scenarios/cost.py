@@ -9,10 +9,10 @@ from kit.config import device
 from kit.test import check, scenario
 from kit.vmm import start
 
-IDLE_SECONDS = 10
-# The guest's own timers wake it a few times in a second. A thread that spins takes 10 s and a poll each ms over 1 s,
+IDLE_SECONDS = 6
+# The guest's own timers wake it a few times in a second. A thread that spins takes 6 s and a poll each ms over 0.6 s,
 # also where the processor is emulated.
-IDLE_BUDGET_SECONDS = 0.5
+IDLE_BUDGET_SECONDS = 0.3
 MEMORY_BUDGET_KIB = 8 * 1024
 
 

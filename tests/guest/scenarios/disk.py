@@ -5,7 +5,7 @@ import os
 
 from kit.config import device
 from kit.test import HOSTS, check, scenario
-from kit.vmm import Vmm, linux, start
+from kit.vmm import Vmm, halted, start, start_halted
 
 EXIT_DEVICE = 6
 # Programs of the host, from a disk: in an initramfs their many libraries would take memory and time.
@@ -152,8 +152,7 @@ def file_on_a_disk_survives_a_new_start(t):
 @scenario()
 def an_image_in_use_is_refused(t):
     disk = blk(t, "disk", 8)
-    first = start(t, "echo ready; sleep 1000", [disk])
-    first.wait_for("^ready")
-    second = Vmm(t, ["-c", linux(t, "true", [disk], name="second.cfg")])
+    start_halted(t, [disk])
+    second = Vmm(t, ["-c", halted(t, [disk])])
     second.ends(EXIT_DEVICE)
     check("disk.img" in second.log_text(), "the error does not name the image")

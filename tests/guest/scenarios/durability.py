@@ -63,7 +63,7 @@ def run_and_kill(t, image, records, environment=None, then=None, **options):
 @scenario()
 def kill_9_loses_nothing_with_io_uring(t):
     image = new_file_system(t)
-    for records in (20, 40, 60):
+    for records in (20, 40):
         count = run_and_kill(t, image, records, aio="io_uring")
         check(all_is_there(t, image, count), "a record that was stored is gone, or the file system is broken")
 

@@ -9,7 +9,7 @@ import time
 
 from kit.config import device
 from kit.test import HOSTS, Failure, Skip, check, scenario, wait_until
-from kit.vmm import Vmm, base_devices, configure, start
+from kit.vmm import Vmm, halted, start, start_halted
 
 EXIT_RESET = 10
 EXIT_SIGINT = 130
@@ -26,7 +26,7 @@ def reboot_gives_its_exit_status(t):
 
 @scenario()
 def reboot_by_the_keyboard_controller(t):
-    start(t, "reboot -f", cmdline="reboot=kbd,force").ends(EXIT_RESET)
+    Vmm(t, ["-c", halted(t, cmdline="reset")]).ends(EXIT_RESET)
 
 
 @scenario()
@@ -80,17 +80,12 @@ def sigterm_while_all_vcpus_spin(t):
 @scenario()
 def sigterm_while_the_guest_is_halted_for_ever(t):
     """The kernel halts with interrupts off: nothing but the signal can end this."""
-    config = configure(t, {"kernel": t.test_kernel("multiboot.elf"), "cmdline": "halt"}, base_devices(), cpus=2)
-    vmm = Vmm(t, ["-c", config])
-    vmm.wait_for('^cmdline="halt"')
-    ends_soon(vmm, signal.SIGTERM, 0)
+    ends_soon(start_halted(t, cpus=2), signal.SIGTERM, 0)
 
 
 @scenario()
 def sigint(t):
-    vmm = start(t, "echo ready; sleep 1000")
-    vmm.wait_for("^ready")
-    ends_soon(vmm, signal.SIGINT, EXIT_SIGINT)
+    ends_soon(start_halted(t), signal.SIGINT, EXIT_SIGINT)
 
 
 def not_yet_on_disk(path):
@@ -138,7 +133,7 @@ def a_second_signal_ends_at_once(t):
 @scenario()
 def sigterm_while_it_starts(t):
     """A signal at any time before the guest runs ends vmm in order or by the signal, and soon."""
-    config = configure(t, {"kernel": t.test_kernel("multiboot.elf"), "cmdline": "halt"}, base_devices())
+    config = halted(t)
     for delay in (0.0, 0.02, 0.1, 0.3):
         vmm = Vmm(t, ["-c", config])
         time.sleep(delay)
@@ -155,9 +150,8 @@ def nothing_of_vmm_is_left_after_kill_9(t):
     """A killed vmm blocks neither its disk nor its tap for the next start."""
     disk = device("virtio-blk", id="disk0", path=t.disk("disk.img", 8))
     net = device("virtio-net", id="net0", hostfwd=[{"host_port": 23456, "guest_port": 80}])
-    first = start(t, "echo ready; sleep 1000", [disk, net])
-    first.wait_for("^ready")
+    first = start_halted(t, [disk, net])
     first.signal(signal.SIGKILL)
     wait_until(lambda: first.process.poll() is not None, "vmm is gone")
     check(not os.path.exists(f"/proc/{first.pid}"), "the process is still there")
-    start(t, "true", [disk, net]).job_passes()
+    Vmm(t, ["-c", halted(t, [disk, net, device("debug-exit")], cmdline="exit=3")]).ends(7)

@@ -13,6 +13,9 @@ TESTBED_SCRATCH=/run/scratch # as init mounts it
 # boots, and then nothing ever happens again: after this long another try is made.
 TESTBED_UP_SECONDS=100
 TESTBED_TRIES=3
+# Later too: a machine that gives no sign of life for so long (inner gives one each 5 s) is ended. Not under --icount, where
+# its seconds are not ours.
+TESTBED_SILENCE_SECONDS=${VMM_TESTBED_SILENCE:-90}
 
 # machine_direct SECONDS COMMAND...: does not return.
 machine_direct() {
@@ -79,6 +82,7 @@ machine_run() {
 		machine_drop
 	done
 	exec 3<&-
+	[[ $icount ]] || machine_watch
 	machine_wait
 	machine_result
 }
@@ -92,9 +96,31 @@ machine_is_up() {
 	done
 }
 
+# machine_watch: ends the machine when it gives no sign of life any more, and leaves a file that says so.
+machine_watch() {
+	local last='' now silent=0
+	while sleep 5; do
+		now=$(stat -c %y "$machine_dir/beat" 2>/dev/null) || true
+		silent=$([[ $now == "$last" ]] && echo $((silent + 5)) || echo 0)
+		last=$now
+		((silent < TESTBED_SILENCE_SECONDS)) && continue
+		touch "$machine_dir/silent"
+		machine_kill
+	done </dev/null >/dev/null 2>&1 &
+	machine_relays+=($!)
+}
+
+# machine_kill: QEMU itself, below its timeout; when it hangs it does not hear a SIGTERM either.
+machine_kill() {
+	local children
+	read -r children 2>/dev/null <"/proc/$machine_qemu/task/$machine_qemu/children" || true
+	# shellcheck disable=SC2086  # a list
+	[[ -z $children ]] || kill -KILL $children 2>/dev/null || true
+}
+
 # machine_drop: ends a machine that hangs.
 machine_drop() {
-	kill "$machine_qemu" 2>/dev/null || true
+	machine_kill
 	wait "$machine_qemu" 2>/dev/null || true
 	((${#machine_followers[@]} == 0)) || wait "${machine_followers[@]}" || true
 	machine_followers=()
@@ -209,6 +235,8 @@ machine_result() {
 		exit "$(cat "$machine_dir/status")"
 	fi
 	cp "$machine_dir/console" "$console" 2>/dev/null || true
+	[[ ! -e $machine_dir/silent ]] ||
+		die "$VMM_EXIT_FAILED" "the machine hangs: no sign of life for $TESTBED_SILENCE_SECONDS s, console in $console"
 	case $machine_status in
 	124 | 137) die "$VMM_EXIT_TIME" "the command did not end within $limit s" ;;
 	143) die "$VMM_EXIT_FAILED" "ended from outside" ;;

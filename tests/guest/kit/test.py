@@ -84,6 +84,10 @@ class Test:
         """A small kernel of tests/guest/multiboot."""
         return os.path.join(self.settings["programs"], "../multiboot", name)
 
+    def unit_test(self, folder, name):
+        """A program of tests/unit/FOLDER."""
+        return os.path.join(self.settings["programs"], "../../unit", folder, name)
+
     def part(self, name, kernel=USUAL_HOST):
         """A part of a guest: "kernel", "vmlinux", "initrd", "tools", "disk"."""
         key = f"{name}-{kernel}"

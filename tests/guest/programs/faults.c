@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Loaded into vmm with LD_PRELOAD: faults of a disk with aio = "worker", to show that a test sees
- * them and to hold vmm up where a test needs that.
+ * them and to hold vmm up where a test needs that; and a KVM that lacks something.
  *
  *   VMM_FAULT_LOSE=FILE   once FILE exists, writes are confirmed and not done
  *   VMM_FAULT_HANG=FILE   once FILE exists, fdatasync() does not return
+ *   VMM_FAULT_CAP=NUMBER  KVM does not have the capability of that number
  */
 #include <dlfcn.h>
+#include <linux/kvm.h>
+#include <stdarg.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -49,4 +54,21 @@ int fdatasync(int fd)
 		usleep(100000);
 	find("fdatasync", &real, sizeof(real));
 	return real(fd);
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	int (*real)(int, unsigned long, void *);
+	const char *lacks = getenv("VMM_FAULT_CAP");
+	va_list arguments;
+	void *argument;
+
+	va_start(arguments, request);
+	argument = va_arg(arguments, void *);
+	va_end(arguments);
+	if (lacks && request == KVM_CHECK_EXTENSION &&
+		(unsigned long)(uintptr_t)argument == strtoul(lacks, NULL, 10))
+		return 0;
+	find("ioctl", &real, sizeof(real));
+	return real(fd, request, argument);
 }

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kernels start, see the machine that the config asks for, and power it off."""
 
+import subprocess
+
 from kit.config import device
-from kit.test import HOSTS, check, scenario
+from kit.test import HOSTS, PATIENCE, check, scenario
 from kit.vmm import Vmm, base_devices, configure, start
 
 EXIT_TRIPLE_FAULT = 12
@@ -82,6 +84,15 @@ def small_kernel(t, file, cmdline, status, **boot):
     vmm = Vmm(t, ["-c", config])
     vmm.ends(status)
     return vmm.text()
+
+
+@scenario(HOSTS)
+def unit_tests_that_need_kvm(t):
+    """As ctest has them too, skipped there where the machine has no /dev/kvm."""
+    for name in ("test-kvm-guest", "test-kvm-guest-irq"):
+        done = subprocess.run([t.unit_test("kvm", name)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE)
+        t.log(done.stdout.decode(errors="replace"))
+        check(done.returncode == 0, f"{name} ended with {done.returncode}")
 
 
 @scenario(HOSTS)

@@ -10,6 +10,7 @@ from kit.vmm import Vmm, base_devices, configure
 
 EXIT_HOST, EXIT_DEVICE, EXIT_KERNEL = 4, 6, 8
 NOBODY = 65534
+KVM_CAP_IRQFD = "32"
 
 
 def config(t, *devices, **boot):
@@ -33,6 +34,12 @@ def no_permission_for_dev_kvm(t):
         os.chmod(path, 0o755)
     vmm = Vmm(t, ["-c", config(t)], user=NOBODY, group=NOBODY, extra_groups=[])
     refused(vmm, EXIT_HOST, "/dev/kvm", "Permission denied")
+
+
+@scenario()
+def a_kvm_without_a_capability(t):
+    vmm = Vmm(t, ["-c", config(t)], {"LD_PRELOAD": t.program("faults.so"), "VMM_FAULT_CAP": KVM_CAP_IRQFD})
+    refused(vmm, EXIT_HOST, "KVM_CAP_IRQFD", "interrupts from eventfds")
 
 
 @scenario()

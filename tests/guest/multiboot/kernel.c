@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A kernel for tests of the boot loaders and of ends: prints on COM1 what it was given, and ends the machine by the word
- * on its command line: "halt" does not, "reset" by the keyboard controller, "triple" by a triple fault, otherwise through
- * debug-exit with the number behind "exit=". It needs no interrupts and no library.
+ * A kernel for tests of the boot loaders and of ends: prints on COM1 what it was given, and ends
+ * the machine by the word on its command line: "halt" does not, "reset" by the keyboard controller,
+ * "triple" by a triple fault, otherwise through debug-exit with the number behind "exit=". It needs
+ * no interrupts and no library.
  */
 #include <stdint.h>
 

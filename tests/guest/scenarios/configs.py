@@ -61,8 +61,7 @@ def server_cfg_boots_to_a_login(t):
     vmm = Vmm(t, shipped(t, "server.cfg", *guest_here(t), *settings))
     console = socket.socket(socket.AF_UNIX)
     t.stack.callback(console.close)
-    wait_until(lambda: os.path.exists(path), "the console's socket is there")
-    console.connect(path)
+    wait_until(lambda: console.connect_ex(path) == 0, "the console's socket takes a connection")
     console.settimeout(1)
     seen = b""
 

@@ -38,6 +38,7 @@ struct config_machine {
 	uint32_t cpus;
 	uint64_t memory_bytes;
 	bool hugepages;
+	bool shared_memory;
 	bool prealloc;
 	bool lock_memory;
 	enum config_on_reset on_reset;

@@ -24,6 +24,9 @@ static const struct vmm_option *const machine_options[MACHINE_COUNT] = {
 		.doc = "RAM of the guest, a multiple of 4K (2M with hugepages)"),
 	[MACHINE_HUGEPAGES] = OPTION(.name = "hugepages", .type = VMM_OPT_BOOL,
 		.default_text = "false", .doc = "take RAM from the host's pool of 2M pages"),
+	[MACHINE_SHARED_MEMORY] =
+		OPTION(.name = "shared_memory", .type = VMM_OPT_BOOL, .default_text = "false",
+			.doc = "make RAM a file that devices can hand to other processes"),
 	[MACHINE_PREALLOC] = OPTION(.name = "prealloc", .type = VMM_OPT_BOOL,
 		.default_text = "false", .doc = "get all RAM from the host at start"),
 	[MACHINE_LOCK_MEMORY] = OPTION(.name = "lock_memory", .type = VMM_OPT_BOOL,

@@ -62,6 +62,7 @@ static int fill_machine(struct config_private *config, struct vmm_error *error)
 	machine->memory_bytes = (uint64_t)values[MACHINE_MEMORY]->number;
 	machine->memory_place = place_of(values[MACHINE_MEMORY]);
 	machine->hugepages = values[MACHINE_HUGEPAGES]->number;
+	machine->shared_memory = values[MACHINE_SHARED_MEMORY]->number;
 	machine->prealloc = values[MACHINE_PREALLOC]->number;
 	machine->lock_memory = values[MACHINE_LOCK_MEMORY]->number;
 	machine->on_reset = (enum config_on_reset)values[MACHINE_ON_RESET]->number;

@@ -72,6 +72,7 @@ static int create_memory(struct machine *machine, struct vmm_error *error)
 		.extents = extents,
 		.extent_count = (uint32_t)count,
 		.hugepage_bytes = config->hugepages ? MEMORY_PAGE_2M : 0,
+		.shared = config->shared_memory,
 		.prealloc = config->prealloc,
 		.locked = config->lock_memory,
 	};

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Making and freeing guest RAM: the memfd, its mappings with guards, and the options (huge pages,
+ * Making and freeing guest RAM: its mappings with guards, and the options (huge pages, sharing,
  * preallocation, locking) with errors that say what to do. Translation is in translate.c.
+ *
+ * Unless it has to be a file, RAM is private memory: the kernel gives transparent huge pages to
+ * that, while for files they are off unless the administrator turns them on. A guest that boots
+ * then faults some hundred times and not some ten thousand times.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -150,8 +154,10 @@ static int map_range(struct memory *memory, struct memory_range *range,
 	const struct memory_options *options, struct vmm_error *error)
 {
 	uint64_t align = options->hugepage_bytes > ALIGN_MIN ? options->hugepage_bytes : ALIGN_MIN;
+	int flags = memory->fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 	uint64_t start;
 
+	flags |= MAP_FIXED;
 	/* At least one alignment step of inaccessible address space stays on either side. */
 	range->reserved_bytes = range->bytes + 3 * align;
 	range->reserved = mmap(NULL, range->reserved_bytes, PROT_NONE,
@@ -162,8 +168,7 @@ static int map_range(struct memory *memory, struct memory_range *range,
 	}
 	start = ((uint64_t)(uintptr_t)range->reserved + 2 * align - 1) & ~(align - 1);
 	range->base = mmap((uint8_t *)range->reserved + (start - (uintptr_t)range->reserved),
-		range->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory->fd,
-		(off_t)range->fd_offset);
+		range->bytes, PROT_READ | PROT_WRITE, flags, memory->fd, (off_t)range->fd_offset);
 	if (range->base == MAP_FAILED) {
 		range->base = NULL;
 		if (options->hugepage_bytes && errno == ENOMEM)
@@ -172,31 +177,41 @@ static int map_range(struct memory *memory, struct memory_range *range,
 	}
 	/* Advice: a kernel that does not take it loses nothing that was promised. */
 	madvise(range->base, range->bytes, MADV_DONTDUMP);
+	/* A child would turn each page that the guest writes into a copy. */
+	madvise(range->base, range->bytes, MADV_DONTFORK);
 	if (!options->hugepage_bytes)
 		madvise(range->base, range->bytes, MADV_HUGEPAGE);
 	return 0;
 }
 
-static int preallocate(struct memory *memory, struct vmm_error *error)
+static int populate(const struct memory_range *range)
 {
 	int ret;
 
-	/* First the pages, which can fail with an error; only then the page tables. */
 	do
-		ret = fallocate(memory->fd, 0, 0, (off_t)memory->bytes);
+		ret = madvise(range->base, range->bytes, MADV_POPULATE_WRITE);
 	while (ret < 0 && errno == EINTR);
-	if (ret)
-		return os_error(errno, "preallocate", memory->bytes, error);
-	for (uint32_t i = 0; i < memory->range_count; i++) {
-		do
-			ret = madvise(memory->ranges[i].base, memory->ranges[i].bytes,
-				MADV_POPULATE_WRITE);
-		while (ret < 0 && errno == EINTR);
-		/* Older kernels do not know it: faults will fill the page tables. */
-		if (ret && errno != EINVAL)
-			return os_error(errno, "preallocate", memory->bytes, error);
-	}
+	if (!ret || errno != EINVAL)
+		return ret;
+	/* Kernels before 5.14 do not know it. Nothing is in there yet. */
+	for (uint64_t at = 0; at < range->bytes; at += MEMORY_PAGE_4K)
+		((volatile uint8_t *)range->base)[at] = 0;
 	return 0;
+}
+
+static int preallocate(struct memory *memory, struct vmm_error *error)
+{
+	int ret = 0;
+
+	/* Of a file first the pages, which can fail with an error; only then the page tables. */
+	if (memory->fd >= 0) {
+		do
+			ret = fallocate(memory->fd, 0, 0, (off_t)memory->bytes);
+		while (ret < 0 && errno == EINTR);
+	}
+	for (uint32_t i = 0; !ret && i < memory->range_count; i++)
+		ret = populate(&memory->ranges[i]);
+	return ret ? os_error(errno, "preallocate", memory->bytes, error) : 0;
 }
 
 static int lock_ranges(struct memory *memory, struct vmm_error *error)
@@ -231,7 +246,10 @@ int memory_create(
 		return VMM_E_NOMEM;
 	}
 	memory->bytes = bytes;
-	ret = open_memfd(memory, options->hugepage_bytes, error);
+	memory->fd = -1;
+	/* The pool's pages are had through a file anyway. */
+	if (options->shared || options->hugepage_bytes)
+		ret = open_memfd(memory, options->hugepage_bytes, error);
 	for (uint32_t i = 0; !ret && i < options->extent_count; i++) {
 		struct memory_range *range = &memory->ranges[memory->range_count++];
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Guest RAM: one memfd, mapped shared, as a table of ranges in guest physical address space. This
- * is the only place that turns a vmm_gpa into a pointer. It knows nothing of KVM, which is told of
+ * Guest RAM: private memory, or one memfd where it is shared or from the pool of huge pages, as a
+ * table of ranges in guest physical address space. This is the only place that turns a vmm_gpa into
+ * a pointer. It knows nothing of KVM, which is told of
  * the ranges by core/kvm, and nothing of devices: an address that is not RAM is an error.
  */
 #ifndef MEMORY_MEMORY_H
@@ -35,6 +36,7 @@ struct memory_options {
 	const struct memory_extent *extents; /* rising, not overlapping; they may touch */
 	uint32_t extent_count;               /* 1 to MEMORY_RANGES_MAX */
 	uint64_t hugepage_bytes;             /* 0: normal pages; MEMORY_PAGE_2M or _1G */
+	bool shared;                         /* with an fd that another process can map */
 	bool prealloc;                       /* take all pages now, or fail now */
 	bool locked;                         /* never swap them out */
 };
@@ -58,7 +60,10 @@ uint64_t memory_bytes(const struct memory *memory);
 /** As ranges of vmm.memory: writes at most max entries, returns how many there are. [any] */
 int memory_ranges(const struct memory *memory, struct vmm_ram_range *ranges, uint32_t max);
 
-/** The memfd behind range `index` and the range's offset in it. VMM_E_RANGE: no such. [any] */
+/**
+ * The memfd behind range `index` and the range's offset in it. VMM_E_RANGE: no such.
+ * VMM_E_UNSUPPORTED: RAM is private. [any]
+ */
 int memory_fd(const struct memory *memory, uint32_t index, int *ret_fd, uint64_t *ret_offset);
 
 /**

@@ -18,7 +18,7 @@ struct memory_range {
 
 /* Immutable after memory_create; read by every thread without a lock. */
 struct memory {
-	int fd;
+	int fd; /* -1: private memory */
 	uint32_t range_count;
 	uint64_t bytes;
 	struct memory_range ranges[MEMORY_RANGES_MAX]; /* rising */

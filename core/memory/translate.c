@@ -106,6 +106,8 @@ int memory_fd(const struct memory *memory, uint32_t index, int *ret_fd, uint64_t
 {
 	if (index >= memory->range_count)
 		return VMM_E_RANGE;
+	if (memory->fd < 0)
+		return VMM_E_UNSUPPORTED;
 	*ret_fd = memory->fd;
 	*ret_offset = memory->ranges[index].fd_offset;
 	return 0;

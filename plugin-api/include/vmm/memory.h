@@ -59,7 +59,8 @@ struct vmm_memory {
 
 	/**
 	 * The fd of the shared memory behind range number `index` and its offset in it, for
-	 * another process or vhost. The fd stays the core's. [any]
+	 * another process. The fd stays the core's. VMM_E_RANGE: no such range.
+	 * VMM_E_UNSUPPORTED: RAM is private; machine.shared_memory = true shares it. [any]
 	 */
 	int32_t (*range_fd)(vmm_host *host, uint64_t space, uint32_t index, int32_t *ret_fd,
 		uint64_t *ret_offset);

@@ -45,6 +45,15 @@ static int setup(void **state)
 	return memory_create(&options, &error, (struct memory **)state);
 }
 
+static int setup_shared(void **state)
+{
+	const struct memory_options options = {
+		.extents = extents, .extent_count = 4, .shared = true};
+
+	text[0] = 0;
+	return memory_create(&options, &error, (struct memory **)state);
+}
+
 static int teardown(void **state)
 {
 	memory_destroy(*state);
@@ -201,6 +210,15 @@ static void fd_cannot_be_cut_short(void **state)
 	assert_int_equal(ftruncate(fd, 0), -1);
 }
 
+static void private_ram_has_no_fd(void **state)
+{
+	uint64_t offset;
+	int fd;
+
+	assert_int_equal(memory_fd(*state, 0, &fd, &offset), VMM_E_UNSUPPORTED);
+	assert_int_equal(memory_fd(*state, 4, &fd, &offset), VMM_E_RANGE);
+}
+
 /* Runs in a child, because the right outcome is a fault. */
 static int dies_at(const volatile uint8_t *p)
 {
@@ -222,7 +240,17 @@ static void there_are_guards_on_both_sides(void **state)
 	assert_int_equal(memory_ranges(*state, r, 4), 4);
 	assert_true(dies_at((uint8_t *)r[0].base - 1));
 	assert_true(dies_at((uint8_t *)r[0].base + r[0].bytes));
-	assert_false(dies_at((uint8_t *)r[0].base + r[0].bytes - 1));
+	((volatile uint8_t *)r[0].base)[0] = 1;
+	((volatile uint8_t *)r[0].base)[r[0].bytes - 1] = 1;
+}
+
+static void child_processes_do_not_have_it(void **state)
+{
+	struct vmm_ram_range r[4];
+
+	memory_ranges(*state, r, 4);
+	((volatile uint8_t *)r[0].base)[0] = 1;
+	assert_true(dies_at(r[0].base));
 }
 
 static void refused(const struct memory_options *options, int expected, const char *say)
@@ -362,9 +390,11 @@ int main(void)
 			map_says_when_the_table_is_too_small, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_maps_to_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-			fd_shows_the_same_bytes_to_another_mapping, setup, teardown),
-		cmocka_unit_test_setup_teardown(fd_cannot_be_cut_short, setup, teardown),
+			fd_shows_the_same_bytes_to_another_mapping, setup_shared, teardown),
+		cmocka_unit_test_setup_teardown(fd_cannot_be_cut_short, setup_shared, teardown),
+		cmocka_unit_test_setup_teardown(private_ram_has_no_fd, setup, teardown),
 		cmocka_unit_test_setup_teardown(there_are_guards_on_both_sides, setup, teardown),
+		cmocka_unit_test_setup_teardown(child_processes_do_not_have_it, setup, teardown),
 		cmocka_unit_test(impossible_extents_are_refused),
 		cmocka_unit_test(more_hugepages_than_there_are_says_how_to_reserve_them),
 		cmocka_unit_test(more_ram_than_address_space_is_no_memory),

@@ -16,12 +16,17 @@ def _entry(name, mode, data):
     return head + data + b"\0" * (-len(data) % 4)
 
 
-def with_job(base, job, destination):
-    """Writes the initramfs `base` with /job, a shell script, to `destination`."""
+def with_script(base, script, destination):
+    """Writes the initramfs `base` with /job, an executable text, to `destination`."""
     with open(base, "rb") as file:
         archive = file.read()
     archive += b"\0" * (-len(archive) % 512)
-    archive += _entry("job", 0o100755, (PRELUDE + job).encode()) + _entry("TRAILER!!!", 0, b"")
+    archive += _entry("job", 0o100755, script.encode()) + _entry("TRAILER!!!", 0, b"")
     with open(destination, "wb") as file:
         file.write(archive)
     return destination
+
+
+def with_job(base, job, destination):
+    """The same with a job: shell commands, shown as they run, the first failure being the end."""
+    return with_script(base, PRELUDE + job, destination)

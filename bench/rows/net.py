@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""net: iperf3 in both directions and round trips, over a tap with vhost-net, a tap without, and user-mode networks."""
+
+import re
+
+from measure import stats
+
+from . import serving
+
+NAME, BED = "net", "smp"
+SECONDS, QUICK_SECONDS = 3, 1
+PINGS, QUICK_PINGS = 40, 10
+DIRECTIONS = {"guest to host": "", "host to guest": "-R"}
+BITS = {"": 1e-6, "K": 1e-3, "M": 1, "G": 1e3}
+
+
+def parse_rate(text):
+    """Mbit/s that the receiver has seen, from iperf3's output."""
+    number, unit = re.search(r"([\d.]+) ([KMG]?)bits/sec.*receiver", text).groups()
+    return float(number) * BITS[unit]
+
+
+def parse_pings(text):
+    """Microseconds of each round trip but the first, which includes finding the address."""
+    return [float(ms) * 1000 for ms in re.findall(r"time=([\d.]+) ms", text)][1:]
+
+
+def run(bench):
+    seconds, pings = (QUICK_SECONDS, QUICK_PINGS) if bench.quick else (SECONDS, PINGS)
+
+    def once(guest, repetition):
+        for kind, address in guest.cards.items():
+            if bench.quick and kind == "tap":
+                continue
+            for direction, option in DIRECTIONS.items():
+                text = guest.tool(f"/usr/bin/iperf3 -c {address} -t {seconds} {option}")
+                bench.record(NAME, f"{kind}: {direction}", guest.system, parse_rate(text), "Mbit/s", repetition)
+            trips = parse_pings(guest.vm.shell(f"ping -c {pings} -i 0.05 {address}"))
+            bench.record(NAME, f"{kind}: round trip", guest.system, stats.median(trips), "us", repetition)
+
+    serving.in_turn(bench, NAME, bench.repeats, once)

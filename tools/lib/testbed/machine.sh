@@ -216,16 +216,16 @@ machine_follow() {
 }
 
 machine_wait() {
-	machine_status=0
 	if [[ $machine_terminal ]]; then
 		trap 'stty size >"$machine_dir/resize"' WINCH
 		stty -isig
 	fi
-	# A trapped signal ends `wait` early.
-	while kill -0 "$machine_qemu"; do
+	# A trapped signal ends `wait` early; the status of a machine that ended before is still there.
+	while
 		machine_status=0
 		wait "$machine_qemu" || machine_status=$?
-	done 2>/dev/null
+		kill -0 "$machine_qemu"
+	do :; done 2>/dev/null
 	((${#machine_followers[@]} == 0)) || wait "${machine_followers[@]}" || true
 }
 

@@ -19,6 +19,18 @@ class Failure(Exception):
     """A measurement did not come to an end."""
 
 
+def parse_smaps(text, ram_mib):
+    """Proportional set size in KiB of all mappings but the guest's RAM, and of that: it is as large as that."""
+    own, ram, is_ram = 0, 0, False
+    for line in text.splitlines():
+        if head := re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line):
+            is_ram = int(head[2], 16) - int(head[1], 16) >= ram_mib << 20
+        elif line.startswith("Pss:"):
+            own += 0 if is_ram else int(line.split()[1])
+            ram += int(line.split()[1]) if is_ram else 0
+    return own, ram
+
+
 class Running:
     """Started at once, in a directory of its own for what it writes."""
 
@@ -110,15 +122,6 @@ class Running:
                 while file.read(READ_BYTES):
                     pass
 
-    def pss_kib(self, ram_mib, ram_name=None):
-        """Proportional set size of all mappings but the guest's RAM, and of that."""
-        own, ram, is_ram = 0, 0, False
+    def pss_kib(self, ram_mib):
         with open(f"/proc/{self.pid}/smaps") as file:
-            for line in file:
-                if head := re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line):
-                    large = int(head[2], 16) - int(head[1], 16) >= ram_mib << 20
-                    is_ram = ram_name in line if ram_name else large
-                elif line.startswith("Pss:"):
-                    own += 0 if is_ram else int(line.split()[1])
-                    ram += int(line.split()[1]) if is_ram else 0
-        return own, ram
+            return parse_smaps(file.read(), ram_mib)

@@ -51,7 +51,6 @@ class System:
     """One way to run a guest."""
 
     name = ""
-    memory_backend = None  # name of the mapping of the guest's RAM; None: it is known by its size
     boots_elf = True  # by PVH
     user_network = ("10.0.2.15", "10.0.2.2")  # the guest's address and the other side's
     needs_terminal = False  # to read what is sent to the guest
@@ -74,7 +73,6 @@ class Vmm(System):
     """This project. The config has what the guest needs and no more, as QEMU's -nodefaults."""
 
     name = "vmm"
-    memory_backend = "/memfd:vmm-ram"
 
     def devices(self, guest):
         devices = [device("pci", id="pci0"), device("platform", id="platform0")]

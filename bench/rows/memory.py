@@ -26,7 +26,7 @@ def run(bench):
                 for command in USE:
                     vm.shell(command)
                 time.sleep(SETTLE_SECONDS)
-                own, ram = vm.pss_kib(guest.memory_mib, system.memory_backend)
+                own, ram = vm.pss_kib(guest.memory_mib)
             bench.record(NAME, "besides the guest's RAM", system, own / 1024, "MiB", repetition)
             bench.record(NAME, "the guest's RAM that is there", system, ram / 1024, "MiB", repetition)
 

@@ -44,7 +44,7 @@ def run(bench):
                     vms.append(vm)
                     fresh.append(milliseconds)
                 times = fresh or times
-                kib = sum(sum(vm.pss_kib(guests.SMALL_MIB, system.memory_backend)) for vm in vms)
+                kib = sum(sum(vm.pss_kib(guests.SMALL_MIB)) for vm in vms)
                 bench.record(NAME, f"{step} guests: time for each", system, stats.median(times), "ms")
                 bench.record(NAME, f"{step} guests: memory for each", system, kib / 1024 / step, "MiB")
 

@@ -13,8 +13,8 @@ sys.path[:0] = [BENCH, os.path.join(os.path.dirname(BENCH), "tests/guest")]
 sys.dont_write_bytecode = True
 
 import rows  # noqa: E402
-from measure import guests, plot, reasons, results, stats, systems, targets, trace  # noqa: E402
-from rows import pio  # noqa: E402
+from measure import guests, plot, process, reasons, results, stats, systems, targets, trace  # noqa: E402
+from rows import blk, latency, net, pio  # noqa: E402
 
 
 def sample(row, case, system, value, repetition=0):
@@ -65,6 +65,25 @@ class Programs(unittest.TestCase):
     def test_batches_become_nanoseconds_for_each_access(self):
         text = "exits\r\nbatch 3e8 mul 80000000 shift 1 accesses a\nbatch 3e8 mul 80000000 shift ff accesses a\nend\n"
         self.assertEqual(pio.parse_batches(text.replace("\r", "")), [100, 25])
+
+
+    def test_memory_of_a_guest_is_the_mapping_of_its_size(self):
+        text = (
+            "7f0000000000-7f0010000000 rw-p 00000000 00:00 0 \nSize: 262144 kB\nPss:    1000 kB\nPss_Dirty: 9 kB\n"
+            "7f0020000000-7f0020001000 r--p 00000000 00:00 0  /lib/libc.so.6\nSize: 4 kB\nPss:       3 kB\n"
+            "7ffd00000000-7ffd00021000 rw-p 00000000 00:00 0  [stack]\nPss:      40 kB\n"
+        )
+        self.assertEqual(process.parse_smaps(text, 256), (43, 1000))
+
+    def test_fio_iperf3_and_ping(self):
+        fields = ["3", "fio-3.33", "x"] + ["0"] * 60
+        fields[blk.READ_IOPS], fields[blk.WRITE_IOPS] = "1500", "20"
+        self.assertEqual(blk.parse_iops("note: something\n" + ";".join(fields) + "\n"), 1520)
+        rates = "[  5]  0.00-1.00 sec  9 MBytes  70.1 Mbits/sec  0  sender\n[  5]  0.00-1.02 sec  9 MBytes  1.25 Gbits/sec  receiver\n"
+        self.assertEqual(net.parse_rate(rates), 1250)
+        pings = "64 bytes from 10.0.2.2: seq=0 ttl=64 time=9.000 ms\n64 bytes from 10.0.2.2: seq=1 ttl=64 time=0.250 ms\n"
+        self.assertEqual(net.parse_pings(pings), [250])
+        self.assertEqual(latency.parse_p99("3;fio;95.000000%=90;99.000000%=120;99.500000%=400"), 120)
 
 
 class Commands(unittest.TestCase):

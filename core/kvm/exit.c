@@ -228,3 +228,22 @@ bool exit_handle(struct vcpu *vcpu, enum vcpu_end *ret_end, char *text, size_t t
 		*ret_end = describe_end(vcpu, text, text_bytes);
 	return go_on;
 }
+
+struct vcpu_exit vcpu_last_exit(const struct vcpu *vcpu)
+{
+	const struct kvm_run *run = vcpu->run;
+	struct vcpu_exit last = {.name = exit_name(run->exit_reason), .reason = run->exit_reason};
+
+	if (run->exit_reason == KVM_EXIT_IO) {
+		last.is_access = true;
+		last.is_write = run->io.direction == KVM_EXIT_IO_OUT;
+		last.bytes = run->io.size;
+		last.address = run->io.port;
+	} else if (run->exit_reason == KVM_EXIT_MMIO) {
+		last.is_access = true;
+		last.is_write = run->mmio.is_write;
+		last.bytes = run->mmio.len;
+		last.address = run->mmio.phys_addr;
+	}
+	return last;
+}

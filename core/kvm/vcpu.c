@@ -97,7 +97,7 @@ static void *vcpu_main(void *arg)
 	sigset_t kick;
 
 	if (vcpu->options.thread_started)
-		vcpu->options.thread_started();
+		vcpu->options.thread_started(vcpu->options.ctx, vcpu);
 	sigemptyset(&kick);
 	sigaddset(&kick, KICK_SIGNAL);
 	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);

@@ -11,6 +11,7 @@
 #ifndef KVM_VCPU_H
 #define KVM_VCPU_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -42,8 +43,19 @@ struct vcpu_options {
 	 * the vCPU's thread, at most once; the thread then waits for stop.
 	 */
 	void (*ended)(void *ctx, uint32_t index, enum vcpu_end end, const char *text);
-	void (*thread_started)(void); /* first thing on the vCPU's thread; NULL is allowed */
+	/** First thing on the vCPU's thread; NULL is allowed. */
+	void (*thread_started)(void *ctx, const struct vcpu *vcpu);
 	void *ctx;
+};
+
+/** An exit of a vCPU: why it left the guest. */
+struct vcpu_exit {
+	const char *name; /* "io", "mmio", ...; NULL: no name is known */
+	uint32_t reason;  /* KVM_EXIT_... */
+	bool is_access;   /* io or mmio: the rest is valid */
+	bool is_write;
+	uint32_t bytes;
+	uint64_t address; /* a port, or a GPA */
 };
 
 /** Makes a vCPU in the state after power-on; all but number 0 wait for a start-up IPI. [config] */
@@ -73,6 +85,9 @@ void vcpu_join(struct vcpu *vcpu);
 
 /** Stops, joins and frees; NULL is allowed. [config] */
 void vcpu_destroy(struct vcpu *vcpu);
+
+/** The exit that the vCPU handles, or handled last. Async-signal-safe, on its thread. */
+struct vcpu_exit vcpu_last_exit(const struct vcpu *vcpu);
 
 /** Writes how often the vCPU left the guest, by reason: one line. [any] */
 void vcpu_print_exits(const struct vcpu *vcpu, FILE *file);

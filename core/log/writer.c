@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -118,6 +119,7 @@ static void *writer_thread(void *unused)
 	char chunk[CHUNK_BYTES];
 
 	(void)unused;
+	prctl(PR_SET_NAME, "log");
 	pthread_mutex_lock(&writer.lock);
 	for (;;) {
 		size_t bytes = take_locked(chunk);
@@ -171,8 +173,6 @@ int log_writer_start(void)
 		err = pthread_create(&writer.thread, NULL, writer_thread, NULL);
 		pthread_sigmask(SIG_SETMASK, &old, NULL);
 		writer.started = !err;
-		if (!err)
-			pthread_setname_np(writer.thread, "log");
 	}
 	pthread_mutex_unlock(&writer.lock);
 	return err ? VMM_E_NOMEM : 0;

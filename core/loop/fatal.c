@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A crash of the process: the terminal is put back, one line says what, where and in whose code,
- * and the process ends by the same signal, so that core dumps and exit statuses are the usual ones.
- * Everything here is async-signal-safe: no stdio, no allocation, no lock.
+ * A crash of the process: the terminal is put back, one block of text says what, where, in whose
+ * code and during which exit of a vCPU, and the process ends by the same signal, so that core dumps
+ * and exit statuses are the usual ones. Everything here is async-signal-safe: no stdio, no
+ * allocation, no lock.
  */
 #include "loop/fatal.h"
 
@@ -14,13 +15,14 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "loop/crash_text.h"
 #include "loop/signals.h"
 #include "loop/terminal.h"
 
 #define STACK_BYTES 65536u
 #define RANGES_MAX  64u
-#define NAME_BYTES  64u
-#define LINE_BYTES  256u
+#define NAME_BYTES  128u
+#define STACK_WORDS 512u
 
 static const int fatal_signals[] = {
 	SIGSEGV,
@@ -44,76 +46,143 @@ static _Atomic uint32_t range_count;
 static _Atomic int reporting; /* the thread id that does it; 0: none */
 static bool installed[FATAL_SIGNALS];
 
+/* What this thread is doing; see signals_describe_thread(). */
+static _Thread_local crash_describe thread_describe;
+static _Thread_local const void *thread_ctx;
+
 static _Thread_local char stack[STACK_BYTES] __attribute__((aligned(16)));
 
-struct line {
-	char text[LINE_BYTES];
-	size_t used;
-};
-
-static void put_text(struct line *line, const char *text)
-{
-	while (*text && line->used < LINE_BYTES)
-		line->text[line->used++] = *text++;
-}
-
-static void put_number(struct line *line, uint64_t value, uint32_t base)
-{
-	char digits[21];
-	size_t at = sizeof(digits) - 1;
-
-	digits[at] = '\0';
-	do {
-		digits[--at] = "0123456789abcdef"[value % base];
-		value /= base;
-	} while (value);
-	put_text(line, digits + at);
-}
-
-static const char *code_name(uintptr_t address)
+/* The loaded file that the address is in, or NULL: vmm itself, or a library. */
+static const char *code_name(uintptr_t address, uintptr_t *ret_offset)
 {
 	uint32_t count = atomic_load(&range_count);
 
 	for (uint32_t i = 0; i < count; i++) {
-		if (address >= ranges[i].start && address < ranges[i].end)
+		if (address >= ranges[i].start && address < ranges[i].end) {
+			*ret_offset = address - ranges[i].start;
 			return ranges[i].name;
+		}
 	}
 	return NULL;
 }
 
-/* "vmm: fatal signal 11 (address 0x0) in thread vcpu0, code of virtio-blk at 0x7f0012345678" */
+static const char *signal_name(int signal)
+{
+	switch (signal) {
+	case SIGSEGV:
+		return "SIGSEGV";
+	case SIGBUS:
+		return "SIGBUS";
+	case SIGILL:
+		return "SIGILL";
+	case SIGFPE:
+		return "SIGFPE";
+	case SIGABRT:
+		return "SIGABRT";
+	case SIGSYS:
+		return "SIGSYS";
+	default:
+		return "SIGTRAP";
+	}
+}
+
+static void put_signal(struct crash_text *text, int signal, const siginfo_t *info)
+{
+	crash_put(text, "vmm: crash: ");
+	crash_put(text, signal_name(signal));
+	crash_put(text, " (fatal signal ");
+	crash_put_number(text, (uint64_t)signal);
+	crash_put(text, ")");
+	if (info->si_code <= 0) {
+		crash_put(text, ", sent by process ");
+		crash_put_number(text, (uint64_t)info->si_pid);
+	} else if (signal == SIGSYS) {
+		crash_put(text, ", system call ");
+		crash_put_number(text, (uint64_t)info->si_syscall);
+		crash_put(text, " is not allowed on this thread");
+	} else if (signal == SIGSEGV || signal == SIGBUS) {
+		crash_put(text, ", access to address ");
+		crash_put_hex(text, (uintptr_t)info->si_addr);
+	}
+}
+
+static void put_code(struct crash_text *text, const char *what, uintptr_t address)
+{
+	uintptr_t offset;
+	const char *name = code_name(address, &offset);
+
+	crash_put(text, what);
+	if (name) {
+		crash_put(text, name);
+		crash_put(text, "+");
+		crash_put_hex(text, offset);
+		crash_put(text, " ");
+	}
+	crash_put(text, "at ");
+	crash_put_hex(text, address);
+}
+
+static void write_text(struct crash_text *text)
+{
+	ssize_t done;
+
+	if (text->used == CRASH_TEXT_BYTES)
+		text->used--;
+	text->text[text->used++] = '\n';
+	done = write(STDERR_FILENO, text->text, text->used);
+	(void)done;
+	text->used = 0;
+}
+
+/*
+ * Code of a library has a caller. Which plugin that is can be guessed: the nearest address on the
+ * stack that is in one.
+ */
+__attribute__((no_sanitize("address", "undefined", "thread"))) static uintptr_t find_caller(
+	uintptr_t stack_pointer)
+{
+	const volatile uintptr_t *word = (const volatile uintptr_t *)(stack_pointer & ~7ul);
+	uintptr_t offset;
+
+	for (uint32_t i = 0; i < STACK_WORDS; i++)
+		if (code_name(word[i], &offset))
+			return word[i];
+	return 0;
+}
+
+/*
+ * "vmm: crash: SIGSEGV (fatal signal 11), access to address 0x8
+ *    thread: vcpu0
+ *    code: /usr/lib/vmm/plugins/virtio-blk.so+0x1234 at 0x7f0012345678
+ *    exit: write of 4 bytes to MMIO address 0xfebf0014"
+ */
 static void report(int signal, const siginfo_t *info, const ucontext_t *context)
 {
-	struct line line = {.used = 0};
+	const greg_t *registers = context->uc_mcontext.gregs;
+	uintptr_t code = (uintptr_t)registers[REG_RIP];
+	struct crash_text text = {.used = 0};
 	char thread[16] = "?";
-	uintptr_t code = (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
-	const char *name = code_name(code);
+	uintptr_t caller;
+	uintptr_t offset;
 
 	prctl(PR_GET_NAME, thread);
-	put_text(&line, "vmm: fatal signal ");
-	put_number(&line, (uint64_t)signal, 10);
-	if (signal == SIGSEGV || signal == SIGBUS) {
-		put_text(&line, " (address 0x");
-		put_number(&line, (uintptr_t)info->si_addr, 16);
-		put_text(&line, ")");
+	put_signal(&text, signal, info);
+	crash_put(&text, "\n  thread: ");
+	crash_put(&text, thread);
+	put_code(&text, "\n  code: ", code);
+	if (thread_describe) {
+		crash_put(&text, "\n  exit: ");
+		thread_describe(thread_ctx, &text);
 	}
-	put_text(&line, " in thread ");
-	put_text(&line, thread);
-	put_text(&line, ", code ");
-	if (name) {
-		put_text(&line, "of ");
-		put_text(&line, name);
-		put_text(&line, " ");
-	}
-	put_text(&line, "at 0x");
-	put_number(&line, code, 16);
-	if (line.used == LINE_BYTES)
-		line.used--;
-	line.text[line.used++] = '\n';
-
-	ssize_t done = write(STDERR_FILENO, line.text, line.used);
-
-	(void)done;
+	write_text(&text);
+	if (code_name(code, &offset))
+		return;
+	/* Last: it reads the stack, which may be what is broken. */
+	caller = find_caller((uintptr_t)registers[REG_RSP]);
+	if (!caller)
+		return;
+	put_code(&text, "  called from: ", caller);
+	write_text(&text);
 }
 
 static void on_fatal(int number, siginfo_t *info, void *context)
@@ -183,11 +252,33 @@ void fatal_remove_signals(sigset_t *set)
 void signals_name_code(const char *name, uintptr_t start, uintptr_t end)
 {
 	uint32_t count = atomic_load(&range_count);
+	size_t bytes = strlen(name);
 
 	if (count == RANGES_MAX)
 		return;
-	strncpy(ranges[count].name, name, NAME_BYTES - 1);
+	/* The end of a path says more than its beginning. */
+	strncpy(ranges[count].name, name + (bytes < NAME_BYTES ? 0 : bytes - NAME_BYTES + 1),
+		NAME_BYTES - 1);
 	ranges[count].start = start;
 	ranges[count].end = end;
 	atomic_store(&range_count, count + 1);
+}
+
+void signals_describe_thread(crash_describe describe, const void *ctx)
+{
+	thread_describe = NULL;
+	atomic_signal_fence(memory_order_seq_cst);
+	thread_ctx = ctx;
+	atomic_signal_fence(memory_order_seq_cst);
+	thread_describe = describe;
+}
+
+const char *fatal_code_near(const ucontext_t *context)
+{
+	const greg_t *registers = context->uc_mcontext.gregs;
+	uintptr_t offset;
+	const char *name = code_name((uintptr_t)registers[REG_RIP], &offset);
+	uintptr_t caller = name ? 0 : find_caller((uintptr_t)registers[REG_RSP]);
+
+	return caller ? code_name(caller, &offset) : name;
 }

@@ -6,6 +6,7 @@
 #define LOOP_FATAL_H
 
 #include <signal.h>
+#include <ucontext.h>
 
 /** Installs handlers where there is none yet (a sanitizer has its own). [config] */
 void fatal_init(void);
@@ -18,5 +19,11 @@ void fatal_init_thread(void);
 
 /** Takes the fatal signals out of a set that is to be blocked. [any] */
 void fatal_remove_signals(sigset_t *set);
+
+/**
+ * The plugin in whose code an interrupted thread is, or that called what it is in; NULL: none.
+ * Async-signal-safe. [any]
+ */
+const char *fatal_code_near(const ucontext_t *context);
 
 #endif

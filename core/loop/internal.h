@@ -71,9 +71,10 @@ struct loop {
 	struct vm_clock *clock;
 	struct watch_list watches; /* [config] [loop], as the next */
 	struct timer_list timers;
-	pthread_t thread;
+	pthread_t thread; /* the one that runs it */
 	bool has_thread;
 	_Atomic bool running;
+	_Atomic uint32_t turn; /* odd in a callback; written by its thread, read by the watchdog */
 
 	/* Guards what follows; a leaf: no other lock is taken and nothing is called under it. */
 	pthread_mutex_t lock;
@@ -85,6 +86,14 @@ struct loop {
 	bool sync_closed;
 	char name[];
 };
+
+/** Around each callback of libuv that calls somebody else. */
+static inline void loop_turn(struct loop *loop)
+{
+	uint32_t turn = atomic_load_explicit(&loop->turn, memory_order_relaxed);
+
+	atomic_store_explicit(&loop->turn, turn + 1, memory_order_relaxed);
+}
 
 /** A VMM_E_... for a negative error of libuv, which is an errno. */
 int loop_error(int uv_error);

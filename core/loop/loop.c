@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "log/log.h"
 #include "loop/internal.h"
@@ -72,6 +73,7 @@ static void wake_cb(uv_async_t *wake)
 {
 	struct loop *loop = wake->data;
 
+	loop_turn(loop);
 	pthread_mutex_lock(&loop->lock);
 	for (uint32_t left = loop->post_count; left && loop->post_count && !loop->stop; left--) {
 		struct loop_post *post = loop->posts.next;
@@ -92,6 +94,7 @@ static void wake_cb(uv_async_t *wake)
 		uv_stop(&loop->uv);
 	else if (more)
 		uv_async_send(wake);
+	loop_turn(loop);
 }
 
 int loop_create(const char *name, struct vm_clock *clock, struct loop **ret_loop)
@@ -202,7 +205,7 @@ const char *loop_name(const struct loop *loop)
 	return loop->name;
 }
 
-int loop_run(struct loop *loop)
+static int run(struct loop *loop)
 {
 	struct loop *outer = current;
 
@@ -220,6 +223,13 @@ int loop_run(struct loop *loop)
 	return 0;
 }
 
+int loop_run(struct loop *loop)
+{
+	if (!loop->has_thread)
+		loop->thread = pthread_self();
+	return run(loop);
+}
+
 void loop_stop(struct loop *loop)
 {
 	loop_sync_close(loop);
@@ -232,16 +242,19 @@ void loop_stop(struct loop *loop)
 static void *thread_main(void *arg)
 {
 	struct loop *loop = arg;
+	char name[16]; /* the limit of thread names */
 
 	signals_init_thread();
-	loop_run(loop);
+	strncpy(name, loop->name, sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	prctl(PR_SET_NAME, name);
+	run(loop);
 	return NULL;
 }
 
 int loop_thread_start(struct loop *loop)
 {
 	sigset_t all, old;
-	char name[16]; /* the limit of pthread_setname_np() */
 
 	if (loop->has_thread)
 		return VMM_E_PHASE;
@@ -253,9 +266,6 @@ int loop_thread_start(struct loop *loop)
 	if (err)
 		return err == EAGAIN ? VMM_E_LIMIT : VMM_E_NOMEM;
 	loop->has_thread = true;
-	strncpy(name, loop->name, sizeof(name) - 1);
-	name[sizeof(name) - 1] = '\0';
-	pthread_setname_np(loop->thread, name);
 	return 0;
 }
 

@@ -21,6 +21,7 @@
 #include "loop/fatal.h"
 #include "loop/loop.h"
 #include "loop/terminal.h"
+#include "loop/watchdog.h"
 
 /*
  * timeout(1) and others send a signal to the process and again to its group: what comes so soon
@@ -251,4 +252,5 @@ void signals_init_thread(void)
 	fatal_remove_signals(&set);
 	pthread_sigmask(SIG_SETMASK, &set, NULL);
 	fatal_init_thread();
+	watchdog_init_thread();
 }

@@ -13,8 +13,9 @@
  *   SIGTTIN SIGTTOU        ignored: a vmm in the background runs on without input
  *   SIGPIPE SIGXFSZ        ignored: the write fails with EPIPE, EFBIG
  *   SIGSEGV SIGBUS SIGILL SIGFPE SIGABRT SIGSYS SIGTRAP
- *                          restore the terminal, write the signal, address, thread and plugin to
- *                          standard error, and end by the same signal
+ *                          restore the terminal, write the signal, the thread, the plugin that
+ *                          the code belongs to and the exit in progress to standard error, and
+ *                          end by the same signal
  *
  * Handlers only write to an eventfd or do what is async-signal-safe; they never log.
  */
@@ -23,6 +24,7 @@
 
 #include <stdint.h>
 
+struct crash_text;
 struct loop;
 struct vmm_error;
 
@@ -55,5 +57,11 @@ void signals_init_thread(void);
  * copied; at most 64 ranges, more are not reported. [config]
  */
 void signals_name_code(const char *name, uintptr_t start, uintptr_t end);
+
+/** Appends what a thread is doing to a report. Async-signal-safe, on the thread itself. */
+typedef void (*crash_describe)(const void *ctx, struct crash_text *text);
+
+/** Says who describes what this thread is doing from now on; NULL: there is nothing. [any] */
+void signals_describe_thread(crash_describe describe, const void *ctx);
 
 #endif

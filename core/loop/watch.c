@@ -46,13 +46,10 @@ static void report_error(struct loop_watch *watch)
 	watch->cb(watch->ctx, watch->fd, watch->events | VMM_WATCH_ERROR);
 }
 
-static void poll_cb(uv_poll_t *poll, int status, int events)
+static void call(struct loop_watch *watch, int status, int events)
 {
-	struct loop_watch *watch = poll->data;
 	uint32_t ready = 0;
 
-	if (watch->removed)
-		return;
 	if (status < 0 || (events & UV_DISCONNECT)) {
 		report_error(watch);
 		return;
@@ -63,6 +60,18 @@ static void poll_cb(uv_poll_t *poll, int status, int events)
 		ready |= VMM_WATCH_WRITE;
 	watch->errors = 0;
 	watch->cb(watch->ctx, watch->fd, ready);
+}
+
+static void poll_cb(uv_poll_t *poll, int status, int events)
+{
+	struct loop_watch *watch = poll->data;
+	struct loop *loop = watch->loop;
+
+	if (watch->removed)
+		return;
+	loop_turn(loop);
+	call(watch, status, events);
+	loop_turn(loop);
 }
 
 static void closed_cb(uv_handle_t *handle)

@@ -11,7 +11,9 @@
 
 #include "io/io.h"
 #include "log/log.h"
+#include "loop/crash_text.h"
 #include "loop/loop.h"
+#include "loop/signals.h"
 #include "machine/host.h"
 #include "machine/machine.h"
 
@@ -36,6 +38,7 @@ struct loop_access {
 	uint64_t offset;
 	uint32_t width;
 	uint64_t value;
+	bool is_write;
 	int32_t ret;
 };
 
@@ -61,12 +64,27 @@ static int32_t serial_write(void *ctx, uint64_t offset, uint32_t width, uint64_t
 	return ret;
 }
 
+/* For the report of a crash: on the loop's thread, the access that a vCPU waits for. */
+static void describe_access(const void *ctx, struct crash_text *text)
+{
+	const struct loop_access *access = ctx;
+
+	crash_put(text, access->is_write ? "write of " : "read of ");
+	crash_put_number(text, access->width);
+	crash_put(text, " bytes at offset ");
+	crash_put_hex(text, access->offset);
+	crash_put(text, " of a region of device ");
+	crash_put(text, access->region->object.host->id);
+}
+
 static void loop_read_cb(void *ctx)
 {
 	struct loop_access *access = ctx;
 	struct host_region *region = access->region;
 
+	signals_describe_thread(describe_access, access);
 	access->ret = region->ops.read(region->ctx, access->offset, access->width, &access->value);
+	signals_describe_thread(NULL, NULL);
 }
 
 static void loop_write_cb(void *ctx)
@@ -74,7 +92,9 @@ static void loop_write_cb(void *ctx)
 	struct loop_access *access = ctx;
 	struct host_region *region = access->region;
 
+	signals_describe_thread(describe_access, access);
 	access->ret = region->ops.write(region->ctx, access->offset, access->width, access->value);
+	signals_describe_thread(NULL, NULL);
 }
 
 static int32_t loop_read(void *ctx, uint64_t offset, uint32_t width, uint64_t *ret_value)
@@ -92,8 +112,11 @@ static int32_t loop_read(void *ctx, uint64_t offset, uint32_t width, uint64_t *r
 static int32_t loop_write(void *ctx, uint64_t offset, uint32_t width, uint64_t value)
 {
 	struct host_region *region = ctx;
-	struct loop_access access = {
-		.region = region, .offset = offset, .width = width, .value = value};
+	struct loop_access access = {.region = region,
+		.offset = offset,
+		.width = width,
+		.value = value,
+		.is_write = true};
 	int ret = loop_call_sync(region->object.host->loop, loop_write_cb, &access);
 
 	return ret < 0 ? ret : access.ret;

@@ -18,6 +18,7 @@
 #include "kvm/vm.h"
 #include "log/log.h"
 #include "loop/signals.h"
+#include "loop/watchdog.h"
 #include "machine/device.h"
 #include "machine/host.h"
 #include "machine/layout.h"
@@ -213,7 +214,12 @@ static int create_vcpus(
 		return VMM_E_NOMEM;
 	for (uint32_t i = 0; i < count; i++) {
 		struct vcpu_options options = {
-			.index = i, .count = count, .ended = machine_vcpu_ended, .ctx = machine};
+			.index = i,
+			.count = count,
+			.ended = machine_vcpu_ended,
+			.thread_started = machine_vcpu_started,
+			.ctx = machine,
+		};
 		int ret =
 			vcpu_create(machine->vm, machine->io, &options, error, &machine->vcpus[i]);
 
@@ -255,9 +261,27 @@ static enum machine_end build(struct machine *machine, struct vmm_error *error)
 	return MACHINE_END_NONE;
 }
 
+/* A machine without a watchdog is better than none. */
+static struct watchdog *start_watchdog(struct machine *machine)
+{
+	uint32_t count = machine->iothread_count + 1;
+	struct loop **loops = calloc(count, sizeof(struct loop *));
+	struct watchdog *watchdog = NULL;
+
+	if (!loops)
+		return NULL;
+	loops[0] = machine->loop;
+	for (uint32_t i = 1; i < count; i++)
+		loops[i] = machine->iothreads[i - 1];
+	watchdog_start(loops, count, WATCHDOG_LIMIT_NS, &watchdog);
+	free(loops);
+	return watchdog;
+}
+
 /* Threads start here and have ended when this returns. */
 static enum machine_end run(struct machine *machine, struct vmm_error *error)
 {
+	struct watchdog *watchdog;
 	int ret = 0;
 
 	atomic_store_explicit(&machine->running, true, memory_order_release);
@@ -267,7 +291,9 @@ static enum machine_end run(struct machine *machine, struct vmm_error *error)
 		ret = vcpu_start(machine->vcpus[i], error);
 	if (ret < 0)
 		machine_stop(machine, MACHINE_END_NO_HOST, 0);
+	watchdog = start_watchdog(machine);
 	loop_run(machine->loop);
+	watchdog_stop(watchdog);
 	for (uint32_t i = 0; i < machine->iothread_count; i++)
 		loop_thread_join(machine->iothreads[i]);
 	atomic_store_explicit(&machine->running, false, memory_order_release);

@@ -105,6 +105,9 @@ void machine_power_button(struct machine *machine);
 /** Readies the stop path: signals, and what machine_stop() needs. [config] */
 int machine_init_stop(struct machine *machine, struct vmm_error *error);
 
+/** What a vCPU's thread does first; see struct vcpu_options. */
+void machine_vcpu_started(void *ctx, const struct vcpu *vcpu);
+
 /** What a vCPU calls that does not go on; see struct vcpu_options. */
 void machine_vcpu_ended(void *ctx, uint32_t index, enum vcpu_end end, const char *text);
 

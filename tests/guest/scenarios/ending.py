@@ -131,6 +131,15 @@ def a_second_signal_ends_at_once(t):
 
 
 @scenario()
+def a_crash_is_reported_and_ends_by_its_signal(t):
+    vmm = start_halted(t)
+    ends_soon(vmm, signal.SIGSEGV, -signal.SIGSEGV)
+    text = vmm.log_text()
+    check("vmm: crash: SIGSEGV (fatal signal 11), sent by process " in text, "there is no report of the crash")
+    check("\n  thread: vmm\n" in text, "the report does not name the thread")
+
+
+@scenario()
 def sigterm_while_it_starts(t):
     """A signal at any time before the guest runs ends vmm in order or by the signal, and soon."""
     config = halted(t)

@@ -237,6 +237,35 @@ static void exits_are_counted_by_reason(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+static void the_last_exit_is_described_for_a_crash_report(void **state)
+{
+	struct vcpu_exit info;
+
+	(void)state;
+	vcpu.run->exit_reason = KVM_EXIT_IO;
+	vcpu.run->io.direction = KVM_EXIT_IO_OUT;
+	vcpu.run->io.size = 2;
+	vcpu.run->io.port = 0x102;
+	info = vcpu_last_exit(&vcpu);
+	assert_true(info.is_access && info.is_write);
+	assert_string_equal(info.name, "io");
+	assert_int_equal(info.bytes, 2);
+	assert_int_equal(info.address, 0x102);
+	vcpu.run->exit_reason = KVM_EXIT_MMIO;
+	vcpu.run->mmio.is_write = 0;
+	vcpu.run->mmio.len = 8;
+	vcpu.run->mmio.phys_addr = 0xd0000008;
+	info = vcpu_last_exit(&vcpu);
+	assert_true(info.is_access && !info.is_write);
+	assert_string_equal(info.name, "mmio");
+	assert_int_equal(info.bytes, 8);
+	assert_int_equal(info.address, 0xd0000008);
+	vcpu.run->exit_reason = 12345;
+	info = vcpu_last_exit(&vcpu);
+	assert_false(info.is_access);
+	assert_null(info.name);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +279,7 @@ int main(void)
 		T(V4_refused_entry_and_unknown_exits_tell_their_number),
 		T(system_events_are_told_apart),
 		T(exits_are_counted_by_reason),
+		T(the_last_exit_is_described_for_a_crash_report),
 	};
 
 	return cmocka_run_group_tests_name("kvm-exit", tests, NULL, NULL);

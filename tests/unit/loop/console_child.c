@@ -5,16 +5,23 @@
  * terminal. Each byte that its guest gets is written back as "<hex>"; some make it misbehave:
  *
  *   E  exit(3) from inside a callback    S  a crash           A  abort()
+ *   Y  a crash by a forbidden system call, as the kernel reports it
  *   H  the loop hangs for ever           N  the guest reads nothing any more
  */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "log/log.h"
+#include "loop/crash_text.h"
 #include "loop/loop.h"
 #include "loop/signals.h"
 #include "loop/stream.h"
@@ -25,7 +32,33 @@ struct child {
 	struct stream *stream;
 	int status;
 	bool deaf;
+	uintptr_t nowhere; /* an address that nothing is at */
 };
+
+/* As a sandbox does it: the call is trapped. */
+static void forbid_getppid(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+	syscall(SYS_getppid);
+}
+
+static void describe(const void *ctx, struct crash_text *text)
+{
+	(void)ctx;
+	crash_put(text, "write of ");
+	crash_put_number(text, 4);
+	crash_put(text, " bytes at ");
+	crash_put_hex(text, 0xfee0);
+}
 
 static void print(struct child *child, const char *text)
 {
@@ -43,7 +76,9 @@ static void input_cb(void *ctx, const uint8_t *data, uint64_t bytes)
 		if (data[i] == 'E')
 			exit(3);
 		if (data[i] == 'S')
-			raise(SIGSEGV);
+			*(volatile int *)child->nowhere = 1;
+		if (data[i] == 'Y')
+			forbid_getppid();
 		if (data[i] == 'A')
 			abort();
 		while (data[i] == 'H')
@@ -95,7 +130,7 @@ int main(void)
 		.event = event_cb,
 	};
 	static const struct signals_ops signal_ops = {stop_cb, button_cb};
-	struct child child = {.status = 0};
+	struct child child = {.nowhere = 8};
 	struct termios mode;
 	struct stream_args args = {
 		.kind = VMM_STREAM_STDIO,
@@ -113,6 +148,7 @@ int main(void)
 		stream_open(&args, &child.stream, NULL) < 0)
 		return 98;
 	signals_name_code("the test", (uintptr_t)0x1000, UINTPTR_MAX);
+	signals_describe_thread(describe, NULL);
 	print(&child, "[ready]");
 	loop_run(child.loop);
 	stream_close(child.stream);

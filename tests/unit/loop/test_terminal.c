@@ -275,14 +275,28 @@ static void test_h17_a_crash_restores_reports_and_ends_by_its_signal(void **stat
 	(void)state;
 	start(true);
 	type("A", 1);
-	expect("fatal signal 6 in thread console-child, code of the test at 0x");
+	expect("vmm: crash: SIGABRT (fatal signal 6), sent by process ");
+	expect("  thread: console-child");
+	expect("  code: the test+0x");
+	expect("  exit: write of 4 bytes at 0xfee0");
 	expect_killed(SIGABRT);
 	if (SANITIZED)
 		return;
 	start(true);
 	type("S", 1);
-	expect("fatal signal 11 (address 0x");
+	expect("vmm: crash: SIGSEGV (fatal signal 11), access to address 0x8");
 	expect_killed(SIGSEGV);
+}
+
+static void test_a_forbidden_system_call_is_named(void **state)
+{
+	(void)state;
+	start(true);
+	type("Y", 1);
+	expect("vmm: crash: SIGSYS (fatal signal 31), system call 110 is not allowed on this "
+	       "thread");
+	expect("  code: the test+0x");
+	expect_killed(SIGSYS);
 }
 
 static void test_after_sigkill_the_terminal_is_not_left_non_blocking(void **state)
@@ -448,6 +462,7 @@ static int run_as_shell(void)
 			test_h15_sighup_stops_in_order_and_sigquit_at_once, teardown),
 		cmocka_unit_test_teardown(
 			test_h17_a_crash_restores_reports_and_ends_by_its_signal, teardown),
+		cmocka_unit_test_teardown(test_a_forbidden_system_call_is_named, teardown),
 		cmocka_unit_test_teardown(
 			test_after_sigkill_the_terminal_is_not_left_non_blocking, teardown),
 		cmocka_unit_test_teardown(test_sigpwr_presses_the_power_button, teardown),

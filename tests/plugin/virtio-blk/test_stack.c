@@ -166,7 +166,7 @@ static void *scribble(void *ctx)
 	return NULL;
 }
 
-static void b10_buffers_that_change_do_no_harm(void **state)
+static void b10_r1_buffers_that_change_do_no_harm(void **state)
 {
 	struct stack stack;
 	struct request request;
@@ -243,7 +243,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BOTH(driver_reads_writes_and_flushes),
 		BOTH(driver_toggles_the_cache_mode),
-		BOTH(b10_buffers_that_change_do_no_harm),
+		BOTH(b10_r1_buffers_that_change_do_no_harm),
 		BOTH(resets_under_load_on_threads),
 	};
 

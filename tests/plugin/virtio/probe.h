@@ -55,7 +55,8 @@ struct probe {
 	_Atomic uint32_t reset_pending; /* reset returns VMM_PENDING */
 	_Atomic uint32_t activate_fails;
 
-	/* Counted by the device. */
+	/* Counted by the device, and by the test what it changed. */
+	_Atomic uint32_t updates;
 	_Atomic uint32_t activations;
 	_Atomic uint32_t resets;
 	_Atomic uint32_t notifies[PROBE_QUEUES];

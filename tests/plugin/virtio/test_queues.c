@@ -166,7 +166,7 @@ static int32_t trap_write(void *ctx, uint64_t offset, uint32_t width, uint64_t v
 	return 0;
 }
 
-static void q10_buffers_in_devices_come_back_unused_without_an_access(void **state)
+static void q10_r6_buffers_in_devices_come_back_unused_without_an_access(void **state)
 {
 	static const struct vmm_io_ops trap = {sizeof(trap), trap_read, trap_write};
 	struct probe_machine *m = *state;
@@ -451,6 +451,66 @@ static void ring_without_a_vector_is_relayed(void **state)
 	probe_expect_alive(m, 0, 0);
 }
 
+/* What the device had in flight it pushes late: while the reset waits for it, behind the reset, and
+ * when the next driver is there already. */
+static void r7_completions_behind_a_reset_go_nowhere(void **state)
+{
+	struct probe_machine *m = *state;
+	struct probe *p = m->probe;
+	struct fake_virtio *d = &m->driver;
+	struct fake_virtio_buffer in = {0, 8, 1};
+	uint64_t raised;
+	const uint16_t *used;
+
+	for (uint32_t when = 0; when < 3; when++) {
+		fake_virtio_init(d, FAKE_VIRTIO_ALL);
+		p->mode = PROBE_HOLD;
+		p->held_count = 0;
+		in.gpa = fake_virtio_alloc(d, 8, 8);
+		for (int i = 0; i < 8; i++)
+			fake_virtio_add(d, 1, &in, 1, 0);
+		fake_virtio_kick(d, 1);
+		fake_settle(m->host);
+		assert_int_equal(p->held_count, 8);
+		used = fake_ram(m->host, d->queues[1].used + 2, 2);
+		raised = fake_virtio_interrupts(d, 1);
+		p->reset_pending = when == 0;
+		fake_virtio_set_status(d, 0);
+		fake_settle(m->host);
+		if (when == 2)
+			fake_virtio_init(d, FAKE_VIRTIO_ALL);
+		p->held_count = 8;
+		probe_release(p, 1);
+		fake_settle(m->host);
+		assert_int_equal(*used, 0);
+		assert_true(fake_msi_count(m->host, d->msi_base + 2) == raised);
+		if (p->reset_pending)
+			p->virtio.reset_done(p->transport, p->device);
+		p->reset_pending = 0;
+		probe_expect_alive(m, 1, 1);
+	}
+}
+
+static void r7_completions_behind_the_stop_of_the_machine_go_nowhere(void **state)
+{
+	struct probe_machine *m = *state;
+	struct probe *p = m->probe;
+	struct fake_virtio *d = &m->driver;
+	struct fake_virtio_buffer in = {0, 8, 1};
+
+	fake_virtio_init(d, FAKE_VIRTIO_ALL);
+	p->mode = PROBE_HOLD;
+	in.gpa = fake_virtio_alloc(d, 8, 8);
+	fake_virtio_add(d, 1, &in, 1, 0);
+	fake_virtio_kick(d, 1);
+	fake_settle(m->host);
+	fake_host_quiesce(m->host);
+	p->held_count = 1;
+	probe_release(p, 1);
+	assert_int_equal(fake_virtio_used_index(d, 1), 0);
+	assert_int_equal(fake_virtio_interrupts(d, 1), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -463,7 +523,7 @@ int main(void)
 		PROBE_TESTS(q2_bad_head_needs_a_reset),
 		PROBE_TESTS(q17_index_that_jumps_needs_a_reset_and_tells_the_driver),
 		PROBE_TESTS(q7_bad_buffer_comes_back_unused_and_the_device_goes_on),
-		PROBE_TESTS(q10_buffers_in_devices_come_back_unused_without_an_access),
+		PROBE_TESTS(q10_r6_buffers_in_devices_come_back_unused_without_an_access),
 		PROBE_TESTS(q18_same_head_twice_needs_a_reset),
 		PROBE_TESTS(q21_queue_outside_of_ram_needs_a_reset),
 		PROBE_TESTS(q22_queues_that_share_their_areas_do_no_harm),
@@ -475,6 +535,8 @@ int main(void)
 		PROBE_TESTS(ring_with_chains_in_flight_is_not_given),
 		PROBE_TESTS(reset_takes_a_given_ring_back),
 		PROBE_TESTS(ring_without_a_vector_is_relayed),
+		PROBE_TESTS(r7_completions_behind_a_reset_go_nowhere),
+		PROBE_TESTS(r7_completions_behind_the_stop_of_the_machine_go_nowhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

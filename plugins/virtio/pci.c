@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * virtio over PCI: one function for each device, and the registers in its BAR.
+ * virtio over PCI: one function for each device, and the registers in its BARs.
  *
- * The BAR is 32 bits wide and not prefetchable: reading the ISR has a side effect, and the 32-bit
+ * BAR 0 is 32 bits wide and not prefetchable: reading the ISR has a side effect, and the 32-bit
  * window can be reached by guests that do not use addresses above 4 GiB. Common configuration, ISR,
- * device configuration and doorbells have a page each. Each queue has a doorbell of its own, four
- * bytes apart, so no data needs to be matched, and none of them is ever seen here: the kernel turns
- * the write into an eventfd.
+ * device configuration and doorbells have a page each.
+ *
+ * Each queue has a doorbell of its own, four bytes apart, so no data needs to be matched. Doorbells
+ * are there twice. The kernel turns a write to a port into an eventfd without looking at the
+ * instruction, while for a write to memory AMD's processors have it decode one: several times as
+ * much work. So the ports come first, and a driver takes what comes first; they never reach this
+ * file. Those in memory do, and ring the same eventfd; they are for drivers without ports. A device
+ * of more queues than a BAR of ports has room for has them in memory only, and there the kernel
+ * catches them.
  */
 #include <stdlib.h>
 
@@ -78,6 +84,23 @@ int32_t vio_bar_write(void *ctx, uint64_t offset, uint32_t width, uint64_t value
 	return 0;
 }
 
+int32_t vio_ports_read(void *ctx, uint64_t offset, uint32_t width, uint64_t *ret_value)
+{
+	(void)ctx;
+	(void)offset;
+	(void)width;
+	*ret_value = 0;
+	return 0;
+}
+
+int32_t vio_ports_write(void *ctx, uint64_t offset, uint32_t width, uint64_t value)
+{
+	(void)value;
+	if (!(offset % PCI_NOTIFY_STEP) && width >= 2)
+		vio_doorbell_ring(ctx, offset / PCI_NOTIFY_STEP);
+	return 0;
+}
+
 static void msix_changed(void *ctx, uint32_t enabled)
 {
 	struct vio_device *d = ctx;
@@ -103,6 +126,12 @@ static const struct vmm_io_ops bar_ops = {
 	.write = vio_bar_write,
 };
 
+static const struct vmm_io_ops ports_ops = {
+	.size = sizeof(ports_ops),
+	.read = vio_ports_read,
+	.write = vio_ports_write,
+};
+
 static const struct vmm_pci_function_ops function_ops = {
 	.size = sizeof(function_ops),
 	.cap_read = vio_cap_read,
@@ -110,6 +139,16 @@ static const struct vmm_pci_function_ops function_ops = {
 	.msix_changed = msix_changed,
 	.bus_master_changed = bus_master_changed,
 };
+
+/* Size of the BAR for the doorbells of that many queues; 0: no room. */
+static uint32_t ports_bytes(uint32_t queues)
+{
+	uint32_t bytes = PCI_NOTIFY_STEP;
+
+	while (bytes < queues * PCI_NOTIFY_STEP)
+		bytes *= 2;
+	return bytes <= PCI_PORTS_BYTES ? bytes : 0;
+}
 
 static int32_t add_function(
 	struct vio_device *d, struct vio_function *f, const struct vmm_virtio_device *request)
@@ -125,7 +164,16 @@ static int32_t add_function(
 		.ctx = d,
 		.width_max = 4,
 	};
-	const struct vmm_pci_bar *const bars[] = {&bar};
+	const struct vmm_pci_bar ports = {
+		.struct_size = sizeof(ports),
+		.index = PCI_PORTS_BAR,
+		.kind = VMM_PCI_BAR_IO,
+		.bytes = f->ports_bytes,
+		.ops = &ports_ops,
+		.ctx = d,
+		.width_max = 4,
+	};
+	const struct vmm_pci_bar *const bars[] = {&bar, &ports};
 	struct vmm_pci_function function = {
 		.struct_size = sizeof(function),
 		.owner = d->transport->host,
@@ -141,7 +189,7 @@ static int32_t add_function(
 		.msix_bar = PCI_MSIX_BAR,
 		.intx = 1,
 		.bars = bars,
-		.bar_count = 1,
+		.bar_count = f->ports_bytes ? 2 : 1,
 		.caps = caps,
 		.ops = &function_ops,
 		.ctx = d,
@@ -176,12 +224,14 @@ static int32_t open_vectors(struct vio_device *d, const struct vio_function *f)
 
 static int32_t add_doorbells(struct vio_device *d, const struct vio_function *f)
 {
+	uint64_t first = f->ports_bytes ? 0 : PCI_NOTIFY;
+
 	for (uint32_t i = 0; i < d->queue_count; i++) {
 		struct vio_queue *queue = &d->queues[i];
 		const struct vmm_doorbell doorbell = {
 			.struct_size = sizeof(doorbell),
-			.region = PCI_BAR,
-			.offset = PCI_NOTIFY + i * PCI_NOTIFY_STEP,
+			.region = f->ports_bytes ? PCI_PORTS_BAR : PCI_BAR,
+			.offset = first + i * PCI_NOTIFY_STEP,
 			.width = 0, /* KVM is fastest when it need not decode the write */
 		};
 		int32_t ret = d->transport->pci.doorbell_add(d->transport->pci_bus, f->handle,
@@ -203,6 +253,7 @@ static int32_t attach(
 	if (!f)
 		return VMM_E_NOMEM;
 	d->bus = f;
+	f->ports_bytes = ports_bytes(d->queue_count);
 	ret = add_function(d, f, request);
 	if (ret < 0)
 		return ret;

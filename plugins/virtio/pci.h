@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * virtio over PCI (virtio 1.2, 4.1): the layout of the one BAR, shared by the function (pci.c) and
+ * virtio over PCI (virtio 1.2, 4.1): the layout of the BARs, shared by the function (pci.c) and
  * its capabilities (pci_cap.c).
  */
 #ifndef VIRTIO_PCI_H
@@ -18,6 +18,10 @@
 #define PCI_NOTIFY      0x3000u
 #define PCI_NOTIFY_STEP 4u /* between doorbells: notify_off_multiplier */
 #define PCI_MSIX_BAR    1u
+
+/* The doorbells once more, in I/O space. */
+#define PCI_PORTS_BAR   2u
+#define PCI_PORTS_BYTES 0x100u /* the most that a BAR of ports may have (PCI 3.0, 6.2.5.1) */
 
 /* Body of a capability: what follows id and next pointer (4.1.4). */
 struct vio_cap {
@@ -37,12 +41,13 @@ VMM_ASSERT_OFFSET(vio_cap, offset, 6);
 VMM_ASSERT_OFFSET(vio_cap, length, 10);
 VMM_ASSERT_OFFSET(vio_cap, extra, 14);
 
-#define PCI_CAPS_MAX 5u
+#define PCI_CAPS_MAX 6u
 
 /** What a device has of its function on the bus. */
 struct vio_function {
 	uint64_t handle;
 	bool added;
+	uint32_t ports_bytes;  /* of BAR 2; 0: there is none */
 	uint32_t window_cap;   /* index of the PCI_CFG capability */
 	struct vio_cap window; /* its body. Under the device's lock */
 	struct vio_cap caps[PCI_CAPS_MAX];
@@ -52,6 +57,10 @@ struct vio_function {
 /** Accesses to the BAR, by the guest or by the window. [vcpu] */
 int32_t vio_bar_read(void *ctx, uint64_t offset, uint32_t width, uint64_t *ret_value);
 int32_t vio_bar_write(void *ctx, uint64_t offset, uint32_t width, uint64_t value);
+
+/** Accesses to the doorbells in I/O space, likewise. */
+int32_t vio_ports_read(void *ctx, uint64_t offset, uint32_t width, uint64_t *ret_value);
+int32_t vio_ports_write(void *ctx, uint64_t offset, uint32_t width, uint64_t value);
 
 /** Describes the capabilities: fills function->caps and points descriptions[] to cap[]. */
 void vio_caps_make(

@@ -196,6 +196,15 @@ static struct fake_virtio_window *window_of(struct fake_virtio *driver, uint32_t
 	}
 }
 
+static void read_window(
+	const struct fake_pci_device *pci, uint32_t cap, struct fake_virtio_window *ret_window)
+{
+	ret_window->cap = cap;
+	ret_window->bar = fake_pci_read(pci, cap + 4, 1);
+	ret_window->offset = fake_pci_read(pci, cap + 8, 4);
+	ret_window->bytes = fake_pci_read(pci, cap + 12, 4);
+}
+
 /* The first capability of each type counts (4.1.4.1). */
 static void read_caps(struct fake_virtio *driver)
 {
@@ -206,12 +215,11 @@ static void read_caps(struct fake_virtio *driver)
 		uint32_t type = fake_pci_read(pci, cap + 3, 1);
 		struct fake_virtio_window *window = window_of(driver, type);
 
+		if (window == &driver->notify && window->cap)
+			window = &driver->notify_more;
 		if (!window || window->cap)
 			continue;
-		window->cap = cap;
-		window->bar = fake_pci_read(pci, cap + 4, 1);
-		window->offset = fake_pci_read(pci, cap + 8, 4);
-		window->bytes = fake_pci_read(pci, cap + 12, 4);
+		read_window(pci, cap, window);
 		if (type == CAP_NOTIFY)
 			driver->notify_multiplier = fake_pci_read(pci, cap + 16, 4);
 	}

@@ -94,6 +94,7 @@ struct fake_virtio {
 	struct fake_pci_device pci;
 	uint64_t mmio; /* base address of virtio-mmio; 0: virtio-pci */
 	struct fake_virtio_window common, notify, isr, config, pci_cfg;
+	struct fake_virtio_window notify_more; /* the second one, which no driver needs */
 	uint32_t notify_multiplier;
 	uint32_t msix; /* 1: MSI-X is in use */
 	uint64_t features;

@@ -73,6 +73,7 @@ static void t16_window_reaches_the_registers(void **state)
 {
 	struct probe_machine *m = *state;
 	struct fake_virtio *d = &m->driver;
+	const struct fake_virtio_window *doorbells[] = {&d->notify, &d->notify_more};
 	uint32_t common = (uint32_t)d->common.offset;
 	struct fake_virtio_buffer in = {0, 8, 1};
 
@@ -89,10 +90,12 @@ static void t16_window_reaches_the_registers(void **state)
 	/* A doorbell rings, too. */
 	fake_virtio_init(d, FAKE_VIRTIO_ALL);
 	in.gpa = fake_virtio_alloc(d, 8, 8);
-	fake_virtio_add(d, 0, &in, 1, 0);
-	window(m, d->notify.bar, (uint32_t)d->notify.offset, 2);
-	window_write(m, 2, 0);
-	assert_int_equal(fake_virtio_wait(d, 0, NULL), 8);
+	for (uint32_t i = 0; i < 2; i++) {
+		fake_virtio_add(d, 0, &in, 1, 0);
+		window(m, doorbells[i]->bar, (uint32_t)doorbells[i]->offset, 2);
+		window_write(m, 2, 0);
+		assert_int_equal(fake_virtio_wait(d, 0, NULL), 8);
+	}
 }
 
 static void t16_window_onto_anything_else_reads_ones(void **state)
@@ -137,6 +140,21 @@ static void t16_other_bytes_of_the_capability_are_fixed(void **state)
 	assert_int_equal(fake_pci_read(&d->pci, d->common.cap + CAP_OFFSET, 4), d->common.offset);
 }
 
+static void write_wrongly(const struct fake_virtio *d, const struct fake_virtio_window *n)
+{
+	uint64_t end = d->pci.bars[n->bar].bytes - n->offset;
+
+	for (uint64_t offset = 1; offset < end; offset += 2) /* odd addresses */
+		fake_bar_write(&d->pci, n->bar, n->offset + offset, 1, 0);
+	for (uint32_t i = 0; i < PROBE_QUEUES; i++) /* between the queues */
+		fake_bar_write(&d->pci, n->bar, n->offset + 4 * i + 2, 2, 0);
+	if (end > 4 * PROBE_QUEUES)
+		fake_bar_write(&d->pci, n->bar, n->offset + 4 * PROBE_QUEUES, 2, 0);
+	fake_bar_write(&d->pci, n->bar, n->offset + end - 1, 1, 0);
+	if (end > 4 * PROBE_QUEUES)
+		fake_bar_write(&d->pci, n->bar, n->offset + end - 4, 4, 0);
+}
+
 static void t17_wrong_notifications_kick_nobody_else(void **state)
 {
 	struct probe_machine *m = *state;
@@ -146,13 +164,8 @@ static void t17_wrong_notifications_kick_nobody_else(void **state)
 	fake_virtio_init(d, FAKE_VIRTIO_ALL);
 	for (uint32_t q = 0; q < PROBE_QUEUES; q++)
 		m->probe->notifies[q] = 0;
-	for (uint32_t offset = 1; offset < 0x1000; offset += 2) /* odd addresses */
-		fake_bar_write(&d->pci, n->bar, n->offset + offset, 1, 0);
-	for (uint32_t i = 0; i < PROBE_QUEUES; i++) /* between the queues */
-		fake_bar_write(&d->pci, n->bar, n->offset + 4 * i + 2, 2, 0);
-	fake_bar_write(&d->pci, n->bar, n->offset + 4 * PROBE_QUEUES, 2, 0); /* behind the last */
-	fake_bar_write(&d->pci, n->bar, n->offset + 0xfff, 1, 0);
-	fake_bar_write(&d->pci, n->bar, n->offset + 0xffc, 4, 0);
+	write_wrongly(d, n);
+	write_wrongly(d, &d->notify_more);
 	fake_settle(m->host);
 	for (uint32_t q = 0; q < PROBE_QUEUES; q++)
 		assert_int_equal(m->probe->notifies[q], 0);
@@ -162,15 +175,29 @@ static void t17_wrong_notifications_kick_nobody_else(void **state)
 	assert_int_equal(fake_bar_read(&d->pci, n->bar, n->offset, 4), 0);
 }
 
-static void doorbells_never_reach_the_plugin(void **state)
+static void doorbells_are_ports_and_never_reach_the_plugin(void **state)
 {
 	struct probe_machine *m = *state;
 	struct fake_virtio *d = &m->driver;
 	uint64_t base = d->pci.bars[d->notify.bar].address + d->notify.offset;
 
 	for (uint32_t q = 0; q < PROBE_QUEUES; q++)
-		assert_true(fake_doorbell_at(m->host, VMM_IO_MMIO, base + 4 * q));
+		assert_true(fake_doorbell_at(m->host, VMM_IO_PIO, base + 4 * q));
 	assert_int_equal(fake_doorbell_count(m->host), PROBE_QUEUES);
+}
+
+static void a_driver_without_ports_has_doorbells_in_memory(void **state)
+{
+	struct probe_machine *m = *state;
+	struct fake_virtio *d = &m->driver;
+
+	assert_int_equal(d->notify_more.bar, d->common.bar);
+	assert_true(d->notify_more.bytes >= 4 * PROBE_QUEUES);
+	fake_virtio_init(d, FAKE_VIRTIO_ALL);
+	fake_pci_command(&d->pci, FAKE_PCI_CMD_IO, 0);
+	d->notify = d->notify_more;
+	for (uint32_t q = 0; q < PROBE_QUEUES; q++)
+		probe_expect_alive(m, q, 0);
 }
 
 static void p12_vector_that_does_not_exist_reads_no_vector(void **state)
@@ -232,8 +259,8 @@ static void p9_doorbells_move_with_the_bar(void **state)
 
 	fake_virtio_init(d, FAKE_VIRTIO_ALL);
 	probe_expect_alive(m, 0, 0);
-	fake_pci_move_bar(&d->pci, d->notify.bar, old + 0x100000);
-	assert_false(fake_doorbell_at(m->host, VMM_IO_MMIO, old + d->notify.offset));
+	fake_pci_move_bar(&d->pci, d->notify.bar, old + 0x400);
+	assert_false(fake_doorbell_at(m->host, VMM_IO_PIO, old + d->notify.offset));
 	probe_expect_alive(m, 0, 0);
 }
 
@@ -363,7 +390,8 @@ int main(void)
 		PROBE_TEST(t16_window_onto_anything_else_reads_ones, probe_on_pci),
 		PROBE_TEST(t16_other_bytes_of_the_capability_are_fixed, probe_on_pci),
 		PROBE_TEST(t17_wrong_notifications_kick_nobody_else, probe_on_pci),
-		PROBE_TEST(doorbells_never_reach_the_plugin, probe_on_pci),
+		PROBE_TEST(doorbells_are_ports_and_never_reach_the_plugin, probe_on_pci),
+		PROBE_TEST(a_driver_without_ports_has_doorbells_in_memory, probe_on_pci),
 		PROBE_TEST(p12_vector_that_does_not_exist_reads_no_vector, probe_on_pci),
 		PROBE_TEST(p8_without_bus_master_memory_is_not_touched, probe_on_pci),
 		PROBE_TEST(p9_doorbells_move_with_the_bar, probe_on_pci),

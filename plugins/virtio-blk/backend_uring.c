@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The back end on io_uring: operations are collected, one system call starts a batch, and an
- * eventfd that the ring signals brings the loop to the results. No thread is involved.
+ * The back end on io_uring: operations are collected, one system call starts a batch and often ends
+ * it. For what comes later the loop watches the ring. No thread is involved.
  *
  * The ring is closed down as far as it can be: it knows one file, the image, by number, and takes
  * only the few kinds of operations that are used here (a filter of system calls does not see what
@@ -11,12 +11,11 @@
 #include <liburing.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <vmm/support.h>
 
 #include "backend.h"
+#include "inline.h"
 
 /* Entries of the submission queue: a longer batch takes one more system call. */
 #define SQ_ENTRIES_MAX 256u
@@ -31,12 +30,12 @@ struct uring_backend {
 	struct blk_backend base;
 	struct blk_backend_config config;
 	struct io_uring ring;
+	struct blk_inline inl;
 	struct blk_backend *worker; /* for discard and write zeroes */
 	struct blk_op *waiting;     /* that found the submission queue full; last in first */
 	uint64_t loop;
 	uint64_t watch;
 	uint64_t retry_timer;
-	int event_fd;
 	int has_ring, has_watch, has_timer;
 	int has_complained;
 };
@@ -93,6 +92,8 @@ static void uring_submit(struct blk_backend *backend, struct blk_op *op)
 		uring->worker->ops->submit(uring->worker, op);
 		return;
 	}
+	if (blk_inline_try(&uring->inl, op))
+		return;
 	op->backend = backend;
 	if (prepare(uring, op) == 0)
 		return;
@@ -122,6 +123,7 @@ static void uring_commit(struct blk_backend *backend)
 	struct uring_backend *uring = of(backend);
 	int ret;
 
+	blk_inline_refill(&uring->inl);
 	do {
 		ret = enter(uring);
 		if (ret < 0) {
@@ -143,12 +145,8 @@ static uint32_t uring_reap(struct blk_backend *backend)
 	const struct blk_backend_owner *owner = &uring->config.owner;
 	struct io_uring_cqe *cqe;
 	uint32_t count = uring->worker->ops->reap(uring->worker);
-	eventfd_t value;
 
-	if (!io_uring_cq_ready(&uring->ring))
-		return count;
-	/* First the eventfd, then the queue: what comes in between signals again. */
-	(void)eventfd_read(uring->event_fd, &value);
+	count += blk_inline_reap_begin(&uring->inl, owner);
 	while (io_uring_peek_cqe(&uring->ring, &cqe) == 0) {
 		struct blk_op *op = io_uring_cqe_get_data(cqe);
 
@@ -157,16 +155,16 @@ static uint32_t uring_reap(struct blk_backend *backend)
 		owner->done(owner->ctx, op);
 		count++;
 	}
+	blk_inline_reap_end(&uring->inl);
 	return count;
 }
 
 static void uring_event(void *ctx, int32_t fd, uint32_t events)
 {
 	struct uring_backend *uring = ctx;
-	eventfd_t value;
 
+	(void)fd;
 	(void)events;
-	(void)eventfd_read(fd, &value);
 	if (uring_reap(&uring->base))
 		uring->config.owner.batch_end(uring->config.owner.ctx);
 }
@@ -192,8 +190,6 @@ static void uring_destroy(struct blk_backend *backend)
 		(void)io_uring_unregister_files(&uring->ring);
 		io_uring_queue_exit(&uring->ring);
 	}
-	if (uring->event_fd >= 0)
-		close(uring->event_fd);
 	if (uring->worker)
 		uring->worker->ops->destroy(uring->worker);
 	free(uring);
@@ -258,13 +254,6 @@ static int open_ring(struct uring_backend *uring, const char **ret_what)
 	ret = io_uring_register_files(&uring->ring, &uring->config.disk->fd, 1);
 	if (ret < 0)
 		return ret;
-	*ret_what = "an eventfd";
-	uring->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (uring->event_fd < 0)
-		return -errno;
-	ret = io_uring_register_eventfd(&uring->ring, uring->event_fd);
-	if (ret < 0)
-		return ret;
 	*ret_what = "restricting the ring";
 	ret = restrict_ring(&uring->ring);
 	if (ret < 0)
@@ -277,7 +266,7 @@ static int open_ring(struct uring_backend *uring, const char **ret_what)
 static int32_t watch_ring(struct uring_backend *uring, struct vmm_error *error)
 {
 	const struct blk_backend_config *config = &uring->config;
-	int32_t ret = config->loop->watch_add(config->host, uring->loop, uring->event_fd,
+	int32_t ret = config->loop->watch_add(config->host, uring->loop, uring->ring.ring_fd,
 		VMM_WATCH_READ, uring_event, uring, &uring->watch);
 
 	uring->has_watch = ret == 0;
@@ -305,7 +294,7 @@ int32_t blk_uring_create(const struct blk_backend_config *config, struct blk_bac
 	}
 	uring->base.ops = &uring_ops;
 	uring->config = *config;
-	uring->event_fd = -1;
+	blk_inline_init(&uring->inl, config->disk, 0);
 	uring->loop = config->loop->own(config->host);
 	ret = blk_worker_create(config, &uring->worker, error);
 	if (ret < 0)

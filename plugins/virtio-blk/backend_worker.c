@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The back end that blocks: one system call for each operation, on a worker thread of the core. For
- * hosts that forbid io_uring, and for what io_uring does no better (discard and write zeroes).
+ * The back end that blocks: one system call for each operation, on a worker thread of the core
+ * unless it can be done at once. For hosts that forbid io_uring, and for what io_uring does no
+ * better (discard and write zeroes).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <vmm/support.h>
 
 #include "backend.h"
+#include "inline.h"
 
 _Static_assert(sizeof(struct iovec) == sizeof(struct vmm_iovec), "iovec");
 _Static_assert(offsetof(struct iovec, iov_base) == offsetof(struct vmm_iovec, base), "iovec");
@@ -20,6 +22,7 @@ _Static_assert(offsetof(struct iovec, iov_len) == offsetof(struct vmm_iovec, byt
 struct worker_backend {
 	struct blk_backend base;
 	struct blk_backend_config config;
+	struct blk_inline inl;
 	uint64_t loop;
 	struct blk_op *refused; /* that the core did not take; done() is due */
 };
@@ -69,6 +72,8 @@ static void worker_submit(struct blk_backend *backend, struct blk_op *op)
 	struct worker_backend *worker = of(backend);
 	const struct blk_backend_config *config = &worker->config;
 
+	if (blk_inline_try(&worker->inl, op))
+		return;
 	op->backend = backend;
 	if (config->worker->submit(config->host, worker->loop, worker_run, worker_done, op) == 0)
 		return;
@@ -79,14 +84,14 @@ static void worker_submit(struct blk_backend *backend, struct blk_op *op)
 
 static void worker_commit(struct blk_backend *backend)
 {
-	(void)backend;
+	blk_inline_refill(&of(backend)->inl);
 }
 
 static uint32_t worker_reap(struct blk_backend *backend)
 {
 	struct worker_backend *worker = of(backend);
+	uint32_t count = blk_inline_reap_begin(&worker->inl, &worker->config.owner);
 	struct blk_op *op = worker->refused;
-	uint32_t count = 0;
 
 	worker->refused = NULL;
 	while (op) {
@@ -96,6 +101,7 @@ static uint32_t worker_reap(struct blk_backend *backend)
 		op = next;
 		count++;
 	}
+	blk_inline_reap_end(&worker->inl);
 	return count;
 }
 
@@ -123,6 +129,7 @@ int32_t blk_worker_create(const struct blk_backend_config *config, struct blk_ba
 	}
 	worker->base.ops = &worker_ops;
 	worker->config = *config;
+	blk_inline_init(&worker->inl, config->disk, 1);
 	worker->loop = config->loop->own(config->host);
 	*ret_backend = &worker->base;
 	return 0;

@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <vmm/support.h>
@@ -110,6 +112,14 @@ static int32_t disk_probe_direct(struct blk_disk *disk, const char *path, struct
 	return 0;
 }
 
+static int is_in_memory(const struct blk_disk *disk)
+{
+	struct statfs fs;
+
+	return !disk->is_block_device && !disk->direct && fstatfs(disk->fd, &fs) == 0 &&
+	       (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
 static int32_t disk_set_block_size(struct blk_disk *disk, const struct blk_options *options,
 	uint32_t logical, struct vmm_error *error)
 {
@@ -144,6 +154,7 @@ static int32_t disk_fill(
 
 	if (ret < 0)
 		return ret;
+	disk->in_memory = is_in_memory(disk);
 	disk->direct_align = 1;
 	disk->memory_align = 1;
 	if (options->direct) {

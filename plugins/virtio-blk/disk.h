@@ -16,6 +16,7 @@ struct blk_disk {
 	int is_block_device;
 	int readonly;
 	int direct;
+	int in_memory;           /* on a file system that has no disk below it */
 	uint64_t capacity_bytes; /* a multiple of block_size; does not change */
 	uint64_t tail_bytes;     /* of the image, behind the last whole block: cut off */
 	uint32_t block_size;     /* logical block size for the guest */

@@ -26,7 +26,7 @@ struct fault {
 
 static struct fault faults[CALL_KINDS];
 static char log_text[LOG_BYTES];
-static uint32_t log_used, hits;
+static uint32_t log_used, hits, cached;
 
 void syscalls_reset(void)
 {
@@ -34,6 +34,7 @@ void syscalls_reset(void)
 	memset(log_text, 0, sizeof(log_text));
 	log_used = 0;
 	hits = 0;
+	cached = 0;
 }
 
 const char *syscalls_log(void)
@@ -60,6 +61,11 @@ void syscalls_shorten(enum syscall_kind kind, uint64_t bytes, uint32_t count)
 uint32_t syscalls_hit(void)
 {
 	return hits;
+}
+
+uint32_t syscalls_cached(void)
+{
+	return cached;
 }
 
 /* The fault that is due, or NULL. */
@@ -102,6 +108,13 @@ static ssize_t move(
 
 EXPORT ssize_t preadv(int fd, const struct iovec *iov, int count, off_t offset)
 {
+	return move(CALL_READ, fd, iov, count, offset);
+}
+
+/* What of it would wait is not asked. */
+EXPORT ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t offset, int flags)
+{
+	cached += (flags & RWF_NOWAIT) != 0;
 	return move(CALL_READ, fd, iov, count, offset);
 }
 

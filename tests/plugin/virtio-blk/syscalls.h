@@ -35,4 +35,7 @@ void syscalls_shorten(enum syscall_kind kind, uint64_t bytes, uint32_t count);
 /** Calls that failed or were shortened. */
 uint32_t syscalls_hit(void);
 
+/** Reads that were asked to give only what is there already. */
+uint32_t syscalls_cached(void);
+
 #endif

@@ -277,6 +277,7 @@ static void shake_bus(struct vcpu *vcpu)
 	struct fake_pci_device *pci = &vcpu->driver.pci;
 	uint32_t round = vcpu->rounds;
 	uint64_t home = pci->bars[vcpu->driver.common.bar].address;
+	uint64_t ports = pci->bars[vcpu->driver.notify.bar].address;
 
 	fake_pci_command(pci, FAKE_PCI_CMD_BUS_MASTER, round & 1);
 	fake_msix_mask(pci, round % pci->msix_vectors, round >> 1 & 1);
@@ -284,8 +285,10 @@ static void shake_bus(struct vcpu *vcpu)
 	fake_msix_program(pci, round % pci->msix_vectors, 0x4000 + (round & 15));
 	fake_msix_enable(pci, round >> 3 & 1);
 	fake_pci_move_bar(pci, vcpu->driver.common.bar, home + 0x1000000);
+	fake_pci_move_bar(pci, vcpu->driver.notify.bar, ports + 0x400);
 	fake_virtio_kick(&vcpu->driver, 0);
 	fake_pci_move_bar(pci, vcpu->driver.common.bar, home);
+	fake_pci_move_bar(pci, vcpu->driver.notify.bar, ports);
 }
 
 static void start_and_reset(struct vcpu *vcpu)

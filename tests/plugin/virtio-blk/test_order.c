@@ -541,7 +541,7 @@ int main(void)
 		BOTH(zeroes_are_written_where_the_file_system_cannot_make_them),
 		BOTH(zeroes_that_fail_are_reported),
 		BOTH(discard_that_the_host_cannot_do_is_done),
-		BOTH(image_in_memory_is_copied_on_the_loop),
+		WITH(image_in_memory_is_copied_on_the_loop, "io_uring"),
 		WITH(image_in_memory_holds_the_loop_up_for_a_mebibyte_at_most, "io_uring"),
 		WITH(what_is_in_the_page_cache_needs_no_worker, "worker"),
 		BOTH(b15_reset_ends_ranges_that_have_not_begun),

@@ -53,6 +53,7 @@ class System:
     name = ""
     boots_elf = True  # by PVH
     user_network = ("10.0.2.15", "10.0.2.2")  # the guest's address and the other side's
+    sets_mac = True  # else the guest's cards come in the order of the command line
     needs_terminal = False  # to read what is sent to the guest
 
     def __init__(self, settings):
@@ -135,7 +136,8 @@ class Qemu(System):
         if guest.disks:
             command += ["-object", "iothread,id=io0"]
         for number, disk in enumerate(guest.disks):
-            mode = f"cache={'none' if disk.direct else 'writeback'},readonly={'on' if disk.readonly else 'off'}"
+            mode = f"cache={'none' if disk.direct else 'writeback'}"
+            mode += ",readonly=on,file.locking=off" if disk.readonly else ""  # others read it, too
             command += ["-drive", f"if=none,id=disk{number},format=raw,file={disk.path},aio=io_uring,{mode}"]
             command += ["-device", f"virtio-blk-{self.suffix},drive=disk{number},iothread=io0"]
         for number, net in enumerate(guest.nets):
@@ -170,6 +172,7 @@ class Lkvm(System):
     name = "lkvm"
     boots_elf = False
     user_network = ("192.168.33.15", "192.168.33.1")
+    sets_mac = False  # its user-mode network knows one address only
     needs_terminal = True
 
     def missing(self):
@@ -184,7 +187,7 @@ class Lkvm(System):
             command += ["-d", disk.path + (",direct" if disk.direct else "") + (",ro" if disk.readonly else "")]
         for net in guest.nets:
             tap = f"mode=tap,tapif={net.tap},script=none,vhost={int(net.kind == 'vhost')}"
-            command += ["-n", f"{'mode=user' if net.kind == 'user' else tap},guest_mac={net.mac}"]
+            command += ["-n", "mode=user" if net.kind == "user" else tap]
         if not guest.nets:
             command += ["-n", "mode=none"]
         return [*command, *(["--rng"] if guest.rng else [])]

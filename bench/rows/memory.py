@@ -11,7 +11,7 @@ DISK_MIB, SETTLE_SECONDS = 16, 2
 USE = (
     "dd if=/dev/zero of=/dev/vda bs=1M count=8 conv=fsync 2>/dev/null",
     "dd if=/dev/vda of=/dev/null bs=1M iflag=direct 2>/dev/null",
-    "ip link set eth0 up; ip addr add 10.0.2.15/24 dev eth0",
+    "ip link set eth0 up; ip addr add {address}/24 dev eth0",
 )
 
 
@@ -24,7 +24,7 @@ def run(bench):
             with bench.running(system, guest, directory) as vm:
                 vm.wait_for(guests.READY)
                 for command in USE:
-                    vm.shell(command)
+                    vm.shell(command.format(address=system.user_network[0]))
                 time.sleep(SETTLE_SECONDS)
                 own, ram = vm.pss_kib(guest.memory_mib)
             bench.record(NAME, "besides the guest's RAM", system, own / 1024, "MiB", repetition)

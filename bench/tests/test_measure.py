@@ -70,7 +70,7 @@ class Programs(unittest.TestCase):
     def test_memory_of_a_guest_is_the_mapping_of_its_size(self):
         text = (
             "7f0000000000-7f0010000000 rw-p 00000000 00:00 0 \nSize: 262144 kB\nPss:    1000 kB\nPss_Dirty: 9 kB\n"
-            "7f0020000000-7f0020001000 r--p 00000000 00:00 0  /lib/libc.so.6\nSize: 4 kB\nPss:       3 kB\n"
+            "7f0020000000-7f0020400000 r--p 00000000 00:00 0  /lib/libc.so.6\nSize: 4 kB\nPss:       3 kB\n"
             "7ffd00000000-7ffd00021000 rw-p 00000000 00:00 0  [stack]\nPss:      40 kB\n"
         )
         self.assertEqual(process.parse_smaps(text, 256), (43, 1000))
@@ -96,7 +96,7 @@ class Commands(unittest.TestCase):
 
     def test_every_system_has_all_disks_and_cards(self):
         disks = (systems.Disk("/a"), systems.Disk("/b", direct=True))
-        guest = systems.Guest("/k", disks=disks, nets=(systems.Net("user"), systems.Net("vhost", tap="t0")))
+        guest = systems.Guest("/k", disks=disks, nets=(systems.Net("user"), systems.Net("vhost", tap="cable")))
         for make in systems.ALL:
             with self.subTest(make.name):
                 command = make(self.settings).command(guest, self.directory)
@@ -104,7 +104,7 @@ class Commands(unittest.TestCase):
                     with open(command[2]) as file:
                         command = [file.read()]
                 text = " ".join(command)
-                for part in ("/k", "/a", "/b", "t0"):
+                for part in ("/k", "/a", "/b", "cable"):
                     self.assertIn(part, text)
 
     def test_small_kernel_gets_a_way_to_end(self):

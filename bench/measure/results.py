@@ -56,13 +56,18 @@ def number(value):
     return f"{value:.{2 if abs(value) < 10 else 1}f}" if abs(value) >= 0.1 else f"{value:.2g}"
 
 
+def _figure(figure):
+    """With its spread, if it was measured more than once."""
+    spread = f" ±{100 * figure['spread']:.1f}%" if len(figure["values"]) > 1 else ""
+    return number(figure["median"]) + spread
+
+
 def _cells(line, peers):
     """The cells of a line: name, unit, ours, then figure and ratio of each peer, and the verdict."""
     cells = [line["row"], line["case"], line["unit"]]
     for name in (OURS, *peers):
         figure = line["systems"].get(name)
-        text = "" if not figure else f"{number(figure['median'])} ±{100 * figure['spread']:.1f}%"
-        cells.append(text)
+        cells.append(_figure(figure) if figure else "")
         if name != OURS:
             ratio = figure and figure.get("ratio")
             cells.append("" if ratio is None or not figure else number(ratio))

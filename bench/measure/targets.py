@@ -43,12 +43,15 @@ ALL = [
     *_each("memory", 0.15, case=r"besides.*"),
     *_each("pio", 0.8, case=r"round trip"),
     *_each("mmio", 0.8, case=r"round trip"),
+    Target("pio", 1.05, case=r"250 devices to few"),
+    Target("mmio", 1.05, case=r"250 devices to few"),
     *_each("blk", 1.3, least=True),
     Target("blk", 1, "lkvm", least=True, below=True),
     *_each("net", 1, least=True, case=r"vhost: .*to.*"),
     *_each("net", 1.3, least=True, case=r"(tap|user): .*to.*"),
     *_each("net", 1, case=r".*round trip"),
     *_each("latency", 1, below=True),
+    Target("scale", 1.10, case=r".* to the first"),
 ]
 
 

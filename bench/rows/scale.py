@@ -25,6 +25,10 @@ def started(bench, system, stack, trace):
     return vm, (end_ns / 1e9 - seconds_of(trace.events(), "sched_process_exec", vm.pid)) * 1000
 
 
+def mib_of(vms):
+    return sum(sum(vm.pss_kib(guests.SMALL_MIB)) for vm in vms) / 1024
+
+
 def run(bench):
     steps = QUICK_STEPS if bench.quick else STEPS
 
@@ -36,7 +40,7 @@ def run(bench):
         with contextlib.ExitStack() as stack:
             trace = stack.enter_context(Trace())
             trace.enable("sched/sched_process_exec")
-            vms, times = [], []
+            vms, times, first = [], [], None
             for step in steps if system is bench.vmm else [n for n in steps if n in PEER_STEPS]:
                 fresh = []
                 while len(vms) < step:
@@ -44,8 +48,13 @@ def run(bench):
                     vms.append(vm)
                     fresh.append(milliseconds)
                 times = fresh or times
-                kib = sum(sum(vm.pss_kib(guests.SMALL_MIB)) for vm in vms)
-                bench.record(NAME, f"{step} guests: time for each", system, stats.median(times), "ms")
-                bench.record(NAME, f"{step} guests: memory for each", system, kib / 1024 / step, "MiB")
+                figures = {"time": stats.median(times), "memory": mib_of(vms) / step}
+                first = first or figures
+                for what, figure in figures.items():
+                    unit = "ms" if what == "time" else "MiB"
+                    bench.record(NAME, f"{step} guests: {what} for each", system, figure, unit)
+                    if figures is not first:
+                        change = figure / first[what]
+                        bench.record(NAME, f"{step} guests: {what} to the first", system, change, "times")
 
     bench.measure(NAME, once, repeats=1)

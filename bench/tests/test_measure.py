@@ -150,6 +150,11 @@ class Tables(unittest.TestCase):
     def test_text_says_the_same(self):
         self.assertIn("<= 0.5 of qemu-q35: reached", results.text(self.table))
 
+    def test_spread_is_shown_of_what_was_measured_more_than_once(self):
+        line = next(line for line in self.markdown.splitlines() if line.startswith("| boot"))
+        self.assertIn("| 1.10 ±9.1% |", line)
+        self.assertIn("| 1.20 |", line)
+
     def test_line_without_our_figure_is_shown_and_not_judged(self):
         table = results.summarize([sample("boot", "", "qemu-q35", 4.0)], ["boot"])
         self.assertIsNone(table[0]["targets"][0]["reached"])

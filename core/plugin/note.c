@@ -19,11 +19,17 @@
 #define NOTES_BYTES_MAX  (64u * 1024)
 #define DYNAMIC_MAX      1024u
 #define NOTE_FIRST_BYTES 88u /* the descriptor's size when the note was new */
+#define HEAD_BYTES       4096u
+#define DYNAMIC_AT_ONCE  64u
 
 struct reader {
 	int fd;
 	uint64_t file_bytes;
 	struct vmm_error *error;
+	size_t head_bytes; /* of head that are filled */
+	/* The beginning of the file, where linkers put headers and notes: one system call for all.
+	 */
+	unsigned char head[HEAD_BYTES];
 };
 
 static bool fits(const struct reader *reader, uint64_t offset, uint64_t bytes)
@@ -38,6 +44,10 @@ static int read_at(const struct reader *reader, uint64_t offset, void *memory, s
 	if (!fits(reader, offset, bytes)) {
 		vmm_set_error(reader->error, "is truncated: its headers point behind its end");
 		return VMM_E_INVAL;
+	}
+	if (offset <= reader->head_bytes && bytes <= reader->head_bytes - offset) {
+		memcpy(memory, reader->head + offset, bytes);
+		return 0;
 	}
 	while (bytes) {
 		ssize_t got = pread(reader->fd, at, bytes, (off_t)offset);
@@ -56,12 +66,19 @@ static int read_at(const struct reader *reader, uint64_t offset, void *memory, s
 	return 0;
 }
 
-static int read_header(const struct reader *reader, Elf64_Ehdr *ret_header)
+static int read_header(struct reader *reader, Elf64_Ehdr *ret_header)
 {
+	size_t head_bytes = reader->file_bytes < HEAD_BYTES ? reader->file_bytes : HEAD_BYTES;
+	int ret;
+
 	if (!reader->file_bytes) {
 		vmm_set_error(reader->error, "is empty");
 		return VMM_E_INVAL;
 	}
+	ret = read_at(reader, 0, reader->head, head_bytes);
+	if (ret)
+		return ret;
+	reader->head_bytes = head_bytes;
 	memset(ret_header, 0, sizeof(*ret_header));
 	if (reader->file_bytes < sizeof(*ret_header)) {
 		char magic[SELFMAG] = "";
@@ -173,19 +190,27 @@ static int find_note_in_segment(
 static int binds_now(const struct reader *reader, const Elf64_Phdr *dynamic)
 {
 	uint64_t count = dynamic->p_filesz / sizeof(Elf64_Dyn);
+	Elf64_Dyn entries[DYNAMIC_AT_ONCE];
 
-	for (uint64_t i = 0; i < count && i < DYNAMIC_MAX; i++) {
-		Elf64_Dyn entry = {0};
-		int ret = read_at(
-			reader, dynamic->p_offset + i * sizeof(entry), &entry, sizeof(entry));
+	if (count > DYNAMIC_MAX)
+		count = DYNAMIC_MAX;
+	for (uint64_t i = 0; i < count; i++) {
+		const Elf64_Dyn *entry = &entries[i % DYNAMIC_AT_ONCE];
 
-		if (ret)
-			return ret;
-		if (entry.d_tag == DT_NULL)
+		if (i % DYNAMIC_AT_ONCE == 0) {
+			uint64_t left = count - i;
+			size_t some = left < DYNAMIC_AT_ONCE ? left : DYNAMIC_AT_ONCE;
+			int ret = read_at(reader, dynamic->p_offset + i * sizeof(entries[0]),
+				entries, some * sizeof(entries[0]));
+
+			if (ret)
+				return ret;
+		}
+		if (entry->d_tag == DT_NULL)
 			break;
-		if (entry.d_tag == DT_BIND_NOW ||
-			(entry.d_tag == DT_FLAGS && entry.d_un.d_val & DF_BIND_NOW) ||
-			(entry.d_tag == DT_FLAGS_1 && entry.d_un.d_val & DF_1_NOW))
+		if (entry->d_tag == DT_BIND_NOW ||
+			(entry->d_tag == DT_FLAGS && entry->d_un.d_val & DF_BIND_NOW) ||
+			(entry->d_tag == DT_FLAGS_1 && entry->d_un.d_val & DF_1_NOW))
 			return 1;
 	}
 	return 0;

@@ -150,6 +150,20 @@ static int open_memfd(struct memory *memory, uint64_t hugepage, struct vmm_error
 	return 0;
 }
 
+/*
+ * Large pages where the kernel has some, but not for the first: of that the start touches a few
+ * small ones (tables of ours), a small guest not much more, and a large page has to be cleared.
+ * Where one small page is already, small ones follow. (Advice for a part would split the mapping.)
+ */
+static void advise_huge_pages(const struct memory_range *range)
+{
+	if (range->gpa == 0) {
+		madvise(range->base, range->bytes, MADV_NOHUGEPAGE);
+		*(volatile uint8_t *)range->base = 0;
+	}
+	madvise(range->base, range->bytes, MADV_HUGEPAGE);
+}
+
 static int map_range(struct memory *memory, struct memory_range *range,
 	const struct memory_options *options, struct vmm_error *error)
 {
@@ -180,7 +194,7 @@ static int map_range(struct memory *memory, struct memory_range *range,
 	/* A child would turn each page that the guest writes into a copy. */
 	madvise(range->base, range->bytes, MADV_DONTFORK);
 	if (!options->hugepage_bytes)
-		madvise(range->base, range->bytes, MADV_HUGEPAGE);
+		advise_huge_pages(range);
 	return 0;
 }
 

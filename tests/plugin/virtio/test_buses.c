@@ -309,6 +309,13 @@ static void mmio_registers_have_their_values(void **state)
 	assert_int_equal(fake_mmio_read(m->host, base + 0xb4, 4), UINT32_MAX);
 	assert_int_equal(fake_mmio_read(m->host, base, 1), 0); /* registers have 4 bytes */
 	assert_int_equal(fake_mmio_read(m->host, base + 2, 2), 0);
+	fake_virtio_init(&m->driver, FAKE_VIRTIO_ALL);
+	/* What is for writing only reads as 0: queue select, size, addresses of the queue. */
+	fake_mmio_write(m->host, base + 0x30, 4, 1);
+	for (uint32_t offset = 0x30; offset < 0xb0; offset += 4)
+		if (offset == 0x30 || offset == 0x38 || offset >= 0x80)
+			assert_int_equal(fake_mmio_read(m->host, base + offset, 4), 0);
+	fake_virtio_reset(&m->driver);
 	fake_mmio_write(m->host, base + 0x70, 1, 1);
 	assert_int_equal(fake_virtio_status(&m->driver), 0);
 	for (uint32_t offset = 0; offset < 0x100; offset += 4) {

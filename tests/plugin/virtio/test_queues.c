@@ -417,6 +417,16 @@ static void ring_with_chains_in_flight_is_not_given(void **state)
 	fake_virtio_kick(&m->driver, 0);
 	fake_settle(m->host);
 	assert_int_equal(p->virtio.ring_give(p->transport, p->device, 0, &ring), VMM_E_BUSY);
+	/* What the last driver had in flight does not count. */
+	fake_virtio_init(&m->driver, FAKE_VIRTIO_ALL);
+	assert_int_equal(p->virtio.ring_give(p->transport, p->device, 0, &ring), 0);
+	assert_int_equal(p->virtio.ring_take(p->transport, p->device, 0, 0), 0);
+	fake_virtio_init(&m->driver, FAKE_VIRTIO_ALL);
+	in.gpa = fake_virtio_alloc(&m->driver, 8, 8);
+	fake_virtio_add(&m->driver, 0, &in, 1, 0);
+	fake_virtio_kick(&m->driver, 0);
+	fake_settle(m->host);
+	assert_int_equal(p->virtio.ring_give(p->transport, p->device, 0, &ring), VMM_E_BUSY);
 	probe_release(p, 0);
 	assert_int_equal(p->virtio.ring_give(p->transport, p->device, 0, &ring), 0);
 	assert_int_equal(p->virtio.ring_take(p->transport, p->device, 0, 1), 0);

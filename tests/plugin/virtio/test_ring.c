@@ -246,6 +246,20 @@ static void q21_areas_that_cannot_be_are_refused(void **state)
 	ring_end(f);
 }
 
+static void t2_sizes_that_cannot_be_are_refused(void **state)
+{
+	static const uint32_t bad[] = {0, 3, 7, 12, 16, 0x80000000u, UINT32_MAX};
+	struct ring_fixture *f = ring_make(8, 8);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		f->setup.size = bad[i];
+		assert_non_null(virtq_start(&f->q, &f->ram, &f->setup));
+		assert_int_equal(pop(f), 0);
+	}
+	ring_end(f);
+}
+
 static void q22_areas_that_overlap_do_no_harm(void **state)
 {
 	struct ring_fixture *f = ring_make(8, 8);
@@ -503,6 +517,7 @@ int main(void)
 		cmocka_unit_test(q19_driver_that_never_reaps_is_served),
 		cmocka_unit_test(q20_full_rings_of_all_sizes_go_over_the_wrap),
 		cmocka_unit_test(q21_areas_that_cannot_be_are_refused),
+		cmocka_unit_test(t2_sizes_that_cannot_be_are_refused),
 		cmocka_unit_test(q22_areas_that_overlap_do_no_harm),
 		cmocka_unit_test(q23_what_the_driver_scribbles_is_not_read_back),
 		cmocka_unit_test(q24_chain_stays_what_it_was_when_its_descriptors_change),

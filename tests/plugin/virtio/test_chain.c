@@ -335,6 +335,43 @@ static void more_entries_than_the_device_takes_come_back_unused(void **state)
 	ring_end(f);
 }
 
+/* RAM of a host that maps all of it in one piece: with a hole for the guest, and without one. */
+static uint8_t piece[0x3000];
+static struct vmm_ram_range mapped[3];
+
+static int32_t ranges(vmm_host *host, uint64_t space, struct vmm_ram_range *to, uint32_t max)
+{
+	(void)host;
+	(void)space;
+	for (uint32_t i = 0; i < 3 && i < max; i++)
+		to[i] = mapped[i];
+	return 3;
+}
+
+static void q8_q9_ranges_are_one_only_if_they_are_for_guest_and_host(void **state)
+{
+	const struct vmm_memory memory = {.size = sizeof(memory), .ranges = ranges};
+	struct ram_map map;
+
+	(void)state;
+	mapped[0] = (struct vmm_ram_range){{0}, 0x1000, piece};
+	mapped[1] = (struct vmm_ram_range){{0x1000}, 0x1000, piece + 0x1000};
+	mapped[2] = (struct vmm_ram_range){{0x4000}, 0x1000, piece + 0x2000};
+	assert_int_equal(ram_map_init(&map, &memory, NULL, 0), 0);
+	assert_int_equal(map.count, 2);
+	assert_ptr_equal(ram_at(&map, (vmm_gpa){0xff0}, 0x20), piece + 0xff0);
+	assert_null(ram_at(&map, (vmm_gpa){0x1ff0}, 0x20)); /* the hole */
+	assert_null(ram_at(&map, (vmm_gpa){0x2000}, 1));
+	assert_ptr_equal(ram_at(&map, (vmm_gpa){0x4000}, 0x1000), piece + 0x2000);
+	ram_map_fini(&map);
+	mapped[1].base = piece + 0x2000; /* neighbours for the guest, but not here */
+	mapped[2].base = piece + 0x1000;
+	assert_int_equal(ram_map_init(&map, &memory, NULL, 0), 0);
+	assert_int_equal(map.count, 3);
+	assert_null(ram_at(&map, (vmm_gpa){0xff0}, 0x20));
+	ram_map_fini(&map);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +387,7 @@ int main(void)
 		cmocka_unit_test(q7_outside_of_ram_comes_back_unused),
 		cmocka_unit_test(q8_buffer_across_two_ranges_of_ram_works),
 		cmocka_unit_test(q9_buffer_across_ram_and_hole_comes_back_unused),
+		cmocka_unit_test(q8_q9_ranges_are_one_only_if_they_are_for_guest_and_host),
 		cmocka_unit_test(q12_readable_behind_writable_comes_back_unused),
 		cmocka_unit_test(q13_any_layout_of_the_same_bytes_works),
 		cmocka_unit_test(q14_indirect_descriptors_that_break_the_rules_come_back_unused),

@@ -420,6 +420,8 @@ static void ring_with_chains_in_flight_is_not_given(void **state)
 	/* What the last driver had in flight does not count. */
 	fake_virtio_init(&m->driver, FAKE_VIRTIO_ALL);
 	assert_int_equal(p->virtio.ring_give(p->transport, p->device, 0, &ring), 0);
+	assert_int_equal(
+		p->virtio.ring_take(p->transport, p->device, 0, UINT16_MAX + 1), VMM_E_INVAL);
 	assert_int_equal(p->virtio.ring_take(p->transport, p->device, 0, 0), 0);
 	fake_virtio_init(&m->driver, FAKE_VIRTIO_ALL);
 	in.gpa = fake_virtio_alloc(&m->driver, 8, 8);

@@ -170,6 +170,16 @@ static void t6_driver_ok_out_of_order_is_ignored(void **state)
 	fake_virtio_set_status(d, 3);
 	fake_virtio_set_status(d, 7); /* no FEATURES_OK */
 	assert_int_equal(fake_virtio_status(d), 3);
+	fake_virtio_queue_setup(d, 0, 0, FAKE_VIRTIO_NO_VECTOR);
+	fake_virtio_set_status(d, 7); /* nor now */
+	assert_int_equal(fake_virtio_status(d), 3);
+	fake_virtio_set_status(d, 0);
+	wr(m, REG(DRIVER_FEATURE_SELECT), 4, 1);
+	wr(m, REG(DRIVER_FEATURE), 4, VERSION_1 >> 32);
+	fake_virtio_set_status(d, FAKE_VIRTIO_FEATURES_OK); /* nobody has seen the device */
+	assert_int_equal(fake_virtio_status(d), 0);
+	fake_virtio_set_status(d, FAKE_VIRTIO_ACKNOWLEDGE | FAKE_VIRTIO_FEATURES_OK);
+	assert_int_equal(fake_virtio_status(d), FAKE_VIRTIO_ACKNOWLEDGE);
 	fake_virtio_set_status(d, 0);
 	fake_virtio_negotiate(d, VERSION_1);
 	fake_virtio_set_status(d, 0xf); /* no queue */

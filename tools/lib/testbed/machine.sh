@@ -141,6 +141,7 @@ machine_settings() {
 		# One file for both keeps the order of what is written to the two.
 		[[ /dev/stdout -ef /dev/stderr ]] && printf 'merged=1\n'
 	fi
+	[[ $icount ]] || printf 'hold=1\n'
 	printf 'out=%q\nmodules=%q\n' "$VMM_TESTBED_OUT" "$machine_kernel/lib/modules"
 }
 

@@ -64,6 +64,24 @@ static void b8_wrong_ranges_touch_nothing(void **state)
 	rig_close(&rig);
 }
 
+/* On a disk that has the sectors, so that only the announced limit is in the way. */
+static void b8_range_longer_than_announced_touches_nothing(void **state)
+{
+	struct rig rig;
+	struct blk_wire_segment s = segment(20, (1u << 22) + 1, 0);
+
+	rig_need(*state);
+	rig_open(&rig, NULL);
+	assert_int_equal(ftruncate(rig.fd, 3ll << 30), 0);
+	assert_int_equal(rig_add(&rig, *state, NULL), 0);
+	rig_run(&rig, UINT64_MAX);
+	assert_int_equal(ranges(&rig, BLK_T_DISCARD, &s, 1), BLK_S_IOERR);
+	assert_int_equal(ranges(&rig, BLK_T_WRITE_ZEROES, &s, 1), BLK_S_IOERR);
+	assert_true(rig_sector_is(&rig, 20, 20));
+	rig_assert_alive(&rig);
+	rig_close(&rig);
+}
+
 static void zeroes_read_back_as_zeroes(void **state)
 {
 	struct rig rig;
@@ -142,6 +160,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BOTH(b8_wrong_ranges_touch_nothing),
+		BOTH(b8_range_longer_than_announced_touches_nothing),
 		BOTH(zeroes_read_back_as_zeroes),
 		BOTH(b15_zeroing_the_whole_disk_is_off_the_loop_and_reads_go_on),
 		BOTH(b15_reset_does_not_wait_for_queued_ranges),

@@ -8,11 +8,11 @@
  *
  * Each queue has a doorbell of its own, four bytes apart, so no data needs to be matched. Doorbells
  * are there twice. The kernel turns a write to a port into an eventfd without looking at the
- * instruction, while for a write to memory AMD's processors have it decode one: several times as
- * much work. So the ports come first, and a driver takes what comes first; they never reach this
- * file. Those in memory do, and ring the same eventfd; they are for drivers without ports. A device
- * of more queues than a BAR of ports has room for has them in memory only, and there the kernel
- * catches them.
+ * instruction, while for a write to memory AMD's processors have it decode one: more than twice the
+ * time where it was measured (docs/testbed.md). So the ports come first, and a driver takes what
+ * comes first; they never reach this file. Those in memory do, and ring the same eventfd; they are
+ * for drivers without ports. A device of more queues than a BAR of ports has room for has them in
+ * memory only, and there the kernel catches them.
  */
 #include <stdlib.h>
 

@@ -174,6 +174,7 @@ machine_tsc() {
 
 # shellcheck disable=SC2054  # QEMU's options contain commas
 machine_start() {
+	local boot=''
 	local qemu=(setpriv --pdeathsig TERM timeout --foreground -k 5 "$limit" qemu-system-x86_64)
 	# Without what QEMU 7.2 emulates wrongly; docs/adr/0003-processor-of-the-testbed.md.
 	qemu+=(-machine q35 -cpu max,+svm,+npt,-xsave,-cx16 -m "$mem" -nodefaults -no-reboot -display none -monitor none)
@@ -181,9 +182,10 @@ machine_start() {
 		qemu+=(-accel tcg -icount "$icount" -smp 1)
 	else
 		qemu+=(-accel tcg,thread=multi -smp "$cpus")
+		boot=maxcpus=1 # inner starts the others
 	fi
 	qemu+=(-kernel "$machine_kernel/vmlinuz" -initrd "$machine_initrd"
-		-append "console=ttyS0 panic=-1 oops=panic quiet mitigations=off tsc=reliable nowatchdog audit=0$(machine_tsc)"
+		-append "console=ttyS0 panic=-1 oops=panic quiet mitigations=off tsc=reliable nowatchdog audit=0 $boot$(machine_tsc)"
 		-serial "file:$machine_dir/console"
 		-virtfs "local,path=/,mount_tag=hostroot,security_model=none,readonly=on,multidevs=remap"
 		-virtfs "local,path=$machine_dir,mount_tag=control,security_model=none"

@@ -14,8 +14,8 @@
  */
 #include <stdint.h>
 
-#define COM1        0x3f8
-#define LINE_STATUS (COM1 + 5)
+#include "console.h"
+
 #define SCRATCH     (COM1 + 7)
 #define DEBUG_EXIT  0xf4
 #define PCI_ADDRESS 0xcf8
@@ -55,19 +55,6 @@ void kernel_main(const struct pvh_info *info);
 
 static volatile struct kvm_clock clock __attribute__((aligned(64)));
 
-static uint8_t in(uint16_t port)
-{
-	uint8_t value;
-
-	__asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
-
-static void out(uint16_t port, uint8_t value)
-{
-	__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
-}
-
 static uint32_t in32(uint16_t port)
 {
 	uint32_t value;
@@ -87,28 +74,6 @@ static uint64_t ticks(void)
 
 	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
 	return (uint64_t)high << 32 | low;
-}
-
-static void put(const char *text)
-{
-	for (; *text; text++) {
-		while (!(in(LINE_STATUS)&0x20))
-			;
-		out(COM1, (uint8_t)*text);
-	}
-}
-
-static void put_hex(uint64_t value)
-{
-	char text[17];
-	int at = 16;
-
-	text[16] = '\0';
-	do {
-		text[--at] = "0123456789abcdef"[value & 15];
-		value >>= 4;
-	} while (value);
-	put(text + at);
 }
 
 static void clock_start(void)

@@ -7,10 +7,10 @@
  */
 #include <stdint.h>
 
-#define COM1        0x3f8
-#define LINE_STATUS (COM1 + 5)
-#define DEBUG_EXIT  0xf4
-#define KEYBOARD    0x64
+#include "console.h"
+
+#define DEBUG_EXIT 0xf4
+#define KEYBOARD   0x64
 
 #define MULTIBOOT_MAGIC 0x2badb002u
 #define PVH_MAGIC       0x336ec578u
@@ -47,41 +47,6 @@ struct pvh_range {
 };
 
 void kernel_main(uint32_t eax, uint32_t ebx, uint32_t cr0, uint32_t eflags);
-
-static uint8_t in(uint16_t port)
-{
-	uint8_t value;
-
-	__asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
-
-static void out(uint16_t port, uint8_t value)
-{
-	__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static void put(const char *text)
-{
-	for (; *text; text++) {
-		while (!(in(LINE_STATUS)&0x20))
-			;
-		out(COM1, (uint8_t)*text);
-	}
-}
-
-static void put_hex(uint64_t value)
-{
-	char text[17];
-	int at = 16;
-
-	text[16] = '\0';
-	do {
-		text[--at] = "0123456789abcdef"[value & 15];
-		value >>= 4;
-	} while (value);
-	put(text + at);
-}
 
 static void put_field(const char *name, uint64_t value)
 {

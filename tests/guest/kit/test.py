@@ -24,20 +24,22 @@ class Skip(Exception):
     """This machine lacks what the scenario needs."""
 
 
-def scenario(hosts=(USUAL_HOST,)):
-    """Declares a function a scenario under these kernels; its name, with hyphens, says the behaviour."""
+def scenario(hosts=(USUAL_HOST,), long=False):
+    """Declares a function a scenario under these kernels; its name, with hyphens, says the behaviour. A long one takes
+    minutes, and is run by tools/check --full only."""
 
     def declare(function):
         function.name = function.__name__.replace("_", "-")
         function.hosts = hosts
+        function.long = long
         scenarios.append(function)
         return function
 
     return declare
 
 
-def names(host):
-    return [s.name for s in scenarios if host in s.hosts]
+def names(host, long=False):
+    return [s.name for s in scenarios if host in s.hosts and s.long == long]
 
 
 def check(truth, text):

@@ -5,6 +5,7 @@
  *
  *   VMM_FAULT_LOSE=FILE   once FILE exists, writes are confirmed and not done
  *   VMM_FAULT_HANG=FILE   once FILE exists, fdatasync() does not return
+ *   VMM_FAULT_SYNC=1      fdatasync() does nothing
  *   VMM_FAULT_CAP=NUMBER  KVM does not have the capability of that number
  */
 #include <dlfcn.h>
@@ -50,6 +51,8 @@ int fdatasync(int fd)
 {
 	int (*real)(int);
 
+	if (getenv("VMM_FAULT_SYNC"))
+		return 0;
 	while (asked_for("VMM_FAULT_HANG"))
 		usleep(100000);
 	find("fdatasync", &real, sizeof(real));

@@ -1,78 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the guest was told to be on the disk is there after vmm was killed."""
+"""What the guest was told to be on the disk is there after vmm was killed, or the guest reset, in the middle of writes."""
 
-import os
-import re
+import random
 import signal
-import subprocess
+import time
 
-from kit.config import device
-from kit.test import check, scenario, wait_until
+from kit.sequence import all_is_there, new_file_system, start_writer, stored, wait_for_records
+from kit.test import check, scenario
 from kit.vmm import start
 
-FSCK_REPAIRED = 1  # e2fsck's status after it replayed a journal: all is well now
+from .disk import DISCARD, TOOLS, blk, check_is_empty, tools_disk
 
-# A sequence of synced records in a file, and beside it files that come and go.
-WRITER = """
-mkdir -p /mnt && mount -t ext4 /dev/vda /mnt
-(while :; do for i in 1 2 3 4 5 6 7 8; do dd if=/dev/zero of=/mnt/$i bs=32k count=2; done; rm /mnt/[1-8]; done) 2>/dev/null &
-set +x
-sequence write /mnt/sequence
-"""
-
-
-def stored(vmm):
-    """The last record that the guest was told to be on the disk."""
-    return int((re.findall(r"^stored (\d+)\n", vmm.text(), re.M) or ["0"])[-1])
-
-
-def command(t, *words):
-    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    t.log(f"$ {' '.join(words)}: {done.returncode}\n{done.stdout.decode(errors='replace')}")
-    return done.returncode
-
-
-def new_file_system(t):
-    image = t.disk("disk.img", 48)
-    check(command(t, "mke2fs", "-q", "-t", "ext4", "-F", image) == 0, "mke2fs failed")
-    return image
-
-
-def all_is_there(t, image, count):
-    """Replays the journal, then: is the file system clean, and are the records 1 to count in the file?"""
-    replay = command(t, "e2fsck", "-fp", image)
-    clean = command(t, "e2fsck", "-fn", image)
-    copy = t.path("sequence")
-    command(t, "debugfs", "-R", f"dump /sequence {copy}", image)
-    records = command(t, t.program("sequence"), "check", copy, str(count)) if os.path.exists(copy) else 1
-    return replay in (0, FSCK_REPAIRED) and clean == 0 and records == 0
+EXIT_RESET = 10
+KILLS = 50  # with each back end
+RESETS = 20
+RECORDS_MAX = 40
 
 
 def run_and_kill(t, image, records, environment=None, then=None, **options):
     """Starts the writer and kills vmm after so many records; returns the last number that was stored."""
-    vmm = start(t, WRITER, [device("virtio-blk", id="disk0", path=image, **options)], environment, cpus=2)
-    wait_until(lambda: stored(vmm) >= records or vmm.process.poll() is not None, f"{records} records are stored")
+    vmm = start_writer(t, image, environment, **options)
+    wait_for_records(vmm, records)
     if then:
         then(vmm)
     vmm.signal(signal.SIGKILL)
     vmm.ends(-signal.SIGKILL)
-    check(stored(vmm) >= records, "the guest did not write")
     return stored(vmm)
+
+
+def check_all(t, image, count, series=1):
+    check(all_is_there(t, image, count, series), "a record that was stored is gone, or the file system is broken")
 
 
 @scenario()
 def kill_9_loses_nothing_with_io_uring(t):
     image = new_file_system(t)
-    for records in (20, 40):
-        count = run_and_kill(t, image, records, aio="io_uring")
-        check(all_is_there(t, image, count), "a record that was stored is gone, or the file system is broken")
+    check_all(t, image, run_and_kill(t, image, 40, aio="io_uring"))
 
 
 @scenario()
 def kill_9_loses_nothing_with_workers(t):
     image = new_file_system(t)
-    count = run_and_kill(t, image, 50, aio="worker")
-    check(all_is_there(t, image, count), "a record that was stored is gone, or the file system is broken")
+    check_all(t, image, run_and_kill(t, image, 50, aio="worker"))
 
 
 @scenario()
@@ -84,8 +53,78 @@ def a_disk_that_lies_is_found_out(t):
     def lose_some(vmm):
         before = stored(vmm)
         open(lose, "w").close()
-        wait_until(lambda: stored(vmm) >= before + 20 or vmm.process.poll() is not None, "20 more are stored")
+        wait_for_records(vmm, before + 20)
 
     environment = {"LD_PRELOAD": t.program("faults.so"), "VMM_FAULT_LOSE": lose}
     count = run_and_kill(t, image, 20, environment, lose_some, aio="worker")
     check(not all_is_there(t, image, count), "lost writes were not noticed")
+
+
+def reset_and_check(t, image, records, series=1, **options):
+    vmm = start_writer(t, image, series=series, reset_after=records, **options)
+    vmm.ends(EXIT_RESET)
+    check(stored(vmm) >= records, "the guest did not write")
+    check_all(t, image, stored(vmm), series)
+
+
+@scenario()
+def v11_a_reset_in_the_middle_of_writes_loses_nothing(t):
+    reset_and_check(t, new_file_system(t), 30)
+
+
+LOAD = """chroot /tools fio --name=load --filename=/dev/vdb --direct=1 --ioengine=libaio --iodepth=8 --thread --eta=never \\
+    --bs=4k --size=16M --verify=crc32c --verify_fatal=1 --randseed=7 --aux-path=/tmp --output-format=terse --output=/tmp/out"""
+STATE = "/tools/tmp/local-load-0-verify.state"
+
+
+@scenario()
+def tf_a_verifying_load_goes_on_behind_a_kill(t):
+    """What fio had been told to be written, which it notes, is there for the fio of the next guest."""
+    write = f"""
+        {TOOLS}
+        set +x
+        (while [ $(awk '{{ print $5 }}' /sys/block/vdb/stat) -lt 200 ]; do usleep 20000; done; touch /tools/tmp/go) &
+        {LOAD} --rw=randwrite --do_verify=0 --verify_state_save=1 --rate_iops=1000 --trigger-file=/tmp/go --trigger=true
+        echo "state $(base64 -w 0 {STATE}) end"
+        while :; do dd if=/dev/zero of=/dev/vdb bs=64k count=64 seek=512 oflag=direct; done 2>/dev/null
+    """
+    read = """
+        %s
+        echo %s | base64 -d >%s
+        %s --rw=randread --verify_state_load=1
+        [ $(awk '{ print $1 }' /sys/block/vdb/stat) -ge 200 ]
+    """
+    disks = [tools_disk(t), blk(t, "disk", aio="worker")]
+    vmm = start(t, write, disks)
+    state = vmm.wait_for(r"^state (\S+) end$")[1]
+    vmm.signal(signal.SIGKILL)
+    vmm.ends(-signal.SIGKILL)
+    start(t, read % (TOOLS, state, STATE, LOAD) + DISCARD, disks).job_passes()
+    check_is_empty(t, "disk.img")
+
+
+def many_kills(t, **options):
+    """One file system through all of them; each guest begins with the journal of the one that was killed."""
+    image = new_file_system(t)
+    for series in range(1, KILLS + 1):
+        records = random.randint(1, RECORDS_MAX)
+        pause = random.random() / 10
+        count = run_and_kill(t, image, records, then=lambda vmm: time.sleep(pause), series=series, **options)
+        check_all(t, image, count, series)
+
+
+@scenario(long=True)
+def tc_fifty_kills_with_io_uring_lose_nothing(t):
+    many_kills(t, aio="io_uring")
+
+
+@scenario(long=True)
+def tc_fifty_kills_with_workers_lose_nothing(t):
+    many_kills(t, aio="worker")
+
+
+@scenario(long=True)
+def v11_many_resets_in_the_middle_of_writes_lose_nothing(t):
+    image = new_file_system(t)
+    for series in range(1, RESETS + 1):
+        reset_and_check(t, image, random.randint(1, RECORDS_MAX), series, cache=random.choice(("writeback", "writethrough")))

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The testbed's machine, from outside: what it is made of, how QEMU is started, and what its end means. Sourced by
-# tools/testbed, whose options (mem, cpus, limit, icount) it uses.
+# tools/testbed, whose options (mem, cpus, limit, icount, disk) it uses.
 
 # Enough to reach the host's files, run virtual machines and connect them. More is loaded with modprobe.
 TESTBED_MODULES="virtio_pci 9pnet_virtio 9p overlay virtio_console virtio_blk crc32c_generic ext4 kvm-amd kvm-intel
@@ -192,6 +192,8 @@ machine_start() {
 		-virtfs "local,path=$VMM_TESTBED_OUT,mount_tag=out,security_model=none,multidevs=remap"
 		-drive "if=none,id=scratch,format=raw,file=$machine_disk,snapshot=on,cache=unsafe,discard=unmap"
 		-device virtio-blk-pci,drive=scratch)
+	# shellcheck disable=SC2154  # an option of tools/testbed
+	[[ ! $disk ]] || qemu+=(-drive "if=none,id=disk,format=raw,file=$disk,cache=writeback" -device virtio-blk-pci,drive=disk)
 	if [[ $machine_terminal ]]; then
 		machine_stty=$(stty -g)
 		# Ctrl-C ends the machine until the command has the terminal; QEMU leaves isig and onlcr as they are.

@@ -29,10 +29,13 @@
 
 struct snapshot;
 
+#define HAZARD_HINTS 2u /* one for each address space */
+
 /* A cache line of its own: only its reader writes it. */
 struct hazard_slot {
 	_Alignas(64) struct snapshot *_Atomic used;
-	_Atomic uint64_t unclaimed; /* counter of the reader, see io_unclaimed() */
+	_Atomic uint64_t unclaimed;  /* counter of the reader, see io_unclaimed() */
+	uint32_t hint[HAZARD_HINTS]; /* entry of its last hit; may be stale, is checked at use */
 };
 
 /** Returns the current snapshot; it stays as it is until hazard_leave. */

@@ -31,16 +31,26 @@ static uint32_t search(const struct snapshot *snapshot, uint64_t address)
 	return low;
 }
 
+static bool holds(const struct snapshot_entry *entry, uint64_t address)
+{
+	return entry->base <= address && address <= entry->last;
+}
+
 static struct io_target find(struct hazard_slot *slot, struct io_space *space, uint64_t address)
 {
 	struct io_target target = {NULL, 0, space->last - address};
 	const struct snapshot *snapshot = hazard_enter(slot, &space->current);
-	uint32_t i = search(snapshot, address);
+	uint32_t *hint = &slot->hint[space->index];
+	uint32_t i = *hint;
 
+	/* Accesses come in bursts to one device: most cost the same with any number of devices. */
+	if (i >= snapshot->count || !holds(&snapshot->entries[i], address))
+		i = search(snapshot, address);
 	if (i < snapshot->count) {
 		const struct snapshot_entry *entry = &snapshot->entries[i];
 
 		if (entry->base <= address) {
+			*hint = i;
 			target.region = entry->region;
 			target.offset = address - entry->base;
 			target.left = entry->last - address;

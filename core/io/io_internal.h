@@ -11,7 +11,7 @@
 #include "io/hazard.h"
 #include "io/io.h"
 
-#define IO_SPACES 2u
+#define IO_SPACES HAZARD_HINTS
 
 struct io_doorbell {
 	struct io_doorbell *next; /* in its region; changes only while no vCPU runs */
@@ -57,6 +57,7 @@ struct snapshot {
 /* One address space: PIO or MMIO. */
 struct io_space {
 	uint64_t last;                    /* the highest address */
+	uint32_t index;                   /* of it in io_map.spaces */
 	struct snapshot *_Atomic current; /* stored under io_map.lock */
 	struct snapshot **pool;           /* readers + 2 of them */
 	uint32_t capacity;                /* entries in each */

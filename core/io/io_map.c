@@ -27,6 +27,7 @@ int io_map_create(uint32_t readers, struct io_map **ret_map)
 	map->readers = readers;
 	map->spaces[0].last = PIO_LAST;
 	map->spaces[1].last = UINT64_MAX;
+	map->spaces[1].index = 1;
 	pthread_mutex_init(&map->lock, NULL);
 	map->slots = aligned_alloc(_Alignof(struct hazard_slot),
 		(size_t)(readers ? readers : 1) * sizeof(struct hazard_slot));

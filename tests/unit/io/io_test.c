@@ -364,6 +364,28 @@ static void P7_a_region_moved_away_leaves_the_place_to_another(void **state)
 	expect_read(*state, VMM_IO_PIO, 0xc100, 1, (const uint8_t[]){1});
 }
 
+static void P7_the_place_of_a_region_that_went_away_after_an_access_is_anothers(void **state)
+{
+	struct probe low = {.tag = 1}, high = {.tag = 2};
+
+	struct io_region *first = add(*state, probe_region(&low, VMM_IO_PIO, 0xc000, 8, 1));
+	struct io_region *top;
+
+	top = add(*state, probe_region(&low, VMM_IO_PIO, 0xe000, 8, 1));
+	/* several times, with an odd number of changes, so that every snapshot has held it */
+	for (int i = 0; i < 8; i++) {
+		struct io_region *region =
+			add(*state, probe_region(&high, VMM_IO_PIO, 0xd000, 8, 1));
+
+		expect_read(*state, VMM_IO_PIO, 0xd000, 1, (const uint8_t[]){2});
+		io_region_remove(*state, region);
+		assert_int_equal(io_region_set(*state, first, 0xd000, true), 0);
+		expect_read(*state, VMM_IO_PIO, 0xd000, 1, (const uint8_t[]){1});
+		assert_int_equal(io_region_set(*state, first, 0xc000, true), 0);
+		assert_int_equal(io_region_set(*state, top, 0xe000, i % 2), 0);
+	}
+}
+
 static void bad_descriptions_are_refused(void **state)
 {
 	struct probe p = {0};
@@ -423,6 +445,7 @@ int main(void)
 		IO_TEST(a_moved_region_answers_only_at_its_new_place),
 		IO_TEST(P6_a_bad_new_place_makes_the_region_unreachable),
 		IO_TEST(P7_a_region_moved_away_leaves_the_place_to_another),
+		IO_TEST(P7_the_place_of_a_region_that_went_away_after_an_access_is_anothers),
 		IO_TEST(bad_descriptions_are_refused),
 		IO_TEST(the_map_can_be_printed),
 	};

@@ -20,6 +20,7 @@
 #include <vmm/support.h>
 
 #include "kvm/vcpu_internal.h"
+#include "thread/thread.h"
 
 #define KICK_SIGNAL SIGRTMIN
 #define TEXT_BYTES  512u
@@ -155,35 +156,21 @@ fail:
 	return ret;
 }
 
-/* The thread starts with all blocked; it unblocks the kick, thread_started() what it wants to. */
-static int thread_attributes(pthread_attr_t *attr)
-{
-	struct sigaction action = {.sa_handler = on_kick};
-	sigset_t mask;
-
-	sigemptyset(&action.sa_mask);
-	if (sigaction(KICK_SIGNAL, &action, NULL))
-		return errno;
-	sigfillset(&mask);
-	return pthread_attr_setsigmask_np(attr, &mask);
-}
-
+/* The thread unblocks the kick, thread_started() what it wants to. */
 int vcpu_start(struct vcpu *vcpu, struct vmm_error *error)
 {
-	pthread_attr_t attr;
-	int err = pthread_attr_init(&attr);
+	struct sigaction action = {.sa_handler = on_kick};
+	int err;
 
-	if (!err) {
-		err = thread_attributes(&attr);
-		pthread_mutex_lock(&vcpu->lock);
-		vcpu->parked = false;
-		if (!err)
-			err = pthread_create(&vcpu->thread, &attr, vcpu_main, vcpu);
-		vcpu->started = !err;
-		vcpu->parked = err != 0;
-		pthread_mutex_unlock(&vcpu->lock);
-		pthread_attr_destroy(&attr);
-	}
+	sigemptyset(&action.sa_mask);
+	err = sigaction(KICK_SIGNAL, &action, NULL) ? errno : 0;
+	pthread_mutex_lock(&vcpu->lock);
+	vcpu->parked = false;
+	if (!err)
+		err = thread_start(&vcpu->thread, vcpu_main, vcpu);
+	vcpu->started = !err;
+	vcpu->parked = err != 0;
+	pthread_mutex_unlock(&vcpu->lock);
 	if (!err)
 		return 0;
 	vmm_set_error(error, "cannot start the thread of vCPU %" PRIu32 ": %s", vcpu->options.index,

@@ -10,7 +10,6 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -18,6 +17,8 @@
 #include <unistd.h>
 
 #include <vmm/types.h>
+
+#include "thread/thread.h"
 
 #define BUFFER_BYTES 65536u
 #define CHUNK_BYTES  4096u
@@ -159,7 +160,6 @@ int log_writer_set_fd(int fd)
 
 int log_writer_start(void)
 {
-	sigset_t all, old;
 	int err = 0;
 
 	pthread_mutex_lock(&writer.lock);
@@ -168,10 +168,7 @@ int log_writer_start(void)
 	} else if (!writer.started) {
 		writer.stopping = false;
 		writer.ended = false;
-		sigfillset(&all);
-		pthread_sigmask(SIG_SETMASK, &all, &old);
-		err = pthread_create(&writer.thread, NULL, writer_thread, NULL);
-		pthread_sigmask(SIG_SETMASK, &old, NULL);
+		err = thread_start(&writer.thread, writer_thread, NULL);
 		writer.started = !err;
 	}
 	pthread_mutex_unlock(&writer.lock);

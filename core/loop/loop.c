@@ -12,6 +12,7 @@
 #include "log/log.h"
 #include "loop/internal.h"
 #include "loop/signals.h"
+#include "thread/thread.h"
 
 static _Thread_local struct loop *current;
 
@@ -254,15 +255,11 @@ static void *thread_main(void *arg)
 
 int loop_thread_start(struct loop *loop)
 {
-	sigset_t all, old;
+	int err;
 
 	if (loop->has_thread)
 		return VMM_E_PHASE;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int err = pthread_create(&loop->thread, NULL, thread_main, loop);
-
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	err = thread_start(&loop->thread, thread_main, loop);
 	if (err)
 		return err == EAGAIN ? VMM_E_LIMIT : VMM_E_NOMEM;
 	loop->has_thread = true;

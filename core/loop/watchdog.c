@@ -18,11 +18,11 @@
 #include "log/log.h"
 #include "loop/fatal.h"
 #include "loop/internal.h"
+#include "thread/thread.h"
 
-#define WHERE_SIGNAL     (SIGRTMIN + 1)
-#define WHERE_SECONDS    1
-#define NS_IN_A_SECOND   UINT64_C(1000000000)
-#define LOOK_STACK_BYTES ((size_t)256 * 1024)
+#define WHERE_SIGNAL   (SIGRTMIN + 1)
+#define WHERE_SECONDS  1
+#define NS_IN_A_SECOND UINT64_C(1000000000)
 
 struct watched {
 	struct loop *loop;
@@ -139,7 +139,6 @@ static int start_thread(struct watchdog *watchdog)
 {
 	struct sigaction action = {.sa_sigaction = on_where, .sa_flags = SA_SIGINFO | SA_RESTART};
 	pthread_condattr_t monotonic;
-	pthread_attr_t small;
 	int err;
 
 	sem_init(&where.given, 0, 0);
@@ -150,10 +149,7 @@ static int start_thread(struct watchdog *watchdog)
 	pthread_cond_init(&watchdog->wake, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	pthread_mutex_init(&watchdog->lock, NULL);
-	pthread_attr_init(&small);
-	pthread_attr_setstacksize(&small, LOOK_STACK_BYTES);
-	err = pthread_create(&watchdog->thread, &small, watchdog_main, watchdog);
-	pthread_attr_destroy(&small);
+	err = thread_start(&watchdog->thread, watchdog_main, watchdog);
 	return err ? VMM_E_LIMIT : 0;
 }
 

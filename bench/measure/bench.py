@@ -5,10 +5,11 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 
 from . import systems
-from .process import Failure, Running
+from .process import READ_BYTES, Failure, Running
 
 
 class Bench:
@@ -21,7 +22,8 @@ class Bench:
         every = [make(settings) for make in systems.ALL]
         self.systems = [s for s in every if not s.missing() and s.name in settings["systems"]]
         self.vmm = self.systems[0]
-        self.warm = set()  # names of systems whose files are in the page cache
+        self.warm = set()  # names of systems whose files are in memory
+        self.kept = set()  # paths of such files
         self.serving = None  # of rows.serving
 
     def say(self, text):
@@ -69,6 +71,27 @@ class Bench:
                 except Failure as failure:
                     failed.add(system)
                     self.note(row, f"{system.name}: {failure}")
+
+    def keep(self, files, directories=()):
+        """Has files in memory, whole, and directories with all that is in them.
+
+        In the testbed every file is another machine's, and opening one takes a millisecond: so it gets copies of its own.
+        """
+        for path in set(files) - self.kept:
+            self.kept.add(path)
+            with open(path, "rb") as file:
+                while file.read(READ_BYTES):
+                    pass
+            if self.settings["testbed"]:
+                now = os.stat(path)
+                os.utime(path, ns=(now.st_atime_ns, now.st_mtime_ns))  # a change makes the overlay copy it
+        for path in set(directories) - self.kept:
+            self.kept.add(path)
+            if self.settings["testbed"]:
+                copy = self.stack.enter_context(self.directory())
+                shutil.copytree(path, copy, symlinks=True, dirs_exist_ok=True)
+                subprocess.run(["mount", "--bind", copy, path], check=True)
+                self.stack.callback(subprocess.run, ["umount", "-l", path], check=True)
 
     def file(self, name, mib, directory=None):
         """A file of that size that is written, not sparse; gone at the end."""

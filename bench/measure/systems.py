@@ -66,6 +66,10 @@ class System:
     def command(self, guest, directory):
         raise NotImplementedError
 
+    def directories(self):
+        """Where it finds what it reads besides the programs and libraries that it maps."""
+        return ()
+
     def version(self):
         return ()
 
@@ -115,6 +119,9 @@ class Vmm(System):
             file.write(config.text({**settings, "devices": self.devices(guest)}))
         return [self.settings["vmm"], "-c", path]
 
+    def directories(self):
+        return (os.path.join(os.path.dirname(os.path.dirname(self.settings["vmm"])), "lib/vmm"),)
+
     def version(self):
         return (self.settings["vmm"], "--version")
 
@@ -152,6 +159,9 @@ class Qemu(System):
         if guest.debug_exit:
             command += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
         return command
+
+    def directories(self):
+        return ("/usr/share/qemu", "/usr/share/seabios")
 
     def version(self):
         return (QEMU, "--version")

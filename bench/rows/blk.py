@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """blk: fio in the guest on raw images, in memory and on a disk; vmm with each of its two ways to read files."""
 
+import itertools
+
 from . import serving
 
 NAME, BED = "blk", "smp"
@@ -13,7 +15,8 @@ JOBS = (
     ("write", "128k", 8),
 )
 QUICK_JOBS = (("randread", "4k", 1), ("randwrite", "4k", 32))
-QUICK_PLACES = ("tmpfs",)
+PLACES, QUICK_PLACES = ("tmpfs", "disk"), ("tmpfs",)
+BACKENDS = ("io_uring", "worker")
 SECONDS, QUICK_SECONDS = 3, 1
 READ_IOPS, WRITE_IOPS = 7, 48  # fields of fio's terse output, version 3
 
@@ -35,17 +38,15 @@ def parse_iops(text):
 
 
 def run(bench):
-    jobs, seconds = (QUICK_JOBS, QUICK_SECONDS) if bench.quick else (JOBS, SECONDS)
+    jobs, places, seconds = (QUICK_JOBS, QUICK_PLACES, QUICK_SECONDS) if bench.quick else (JOBS, PLACES, SECONDS)
 
-    def once(guest, repetition):
-        for (place, backend), device in guest.disks.items():
-            if bench.quick and place not in QUICK_PLACES:
-                continue
-            for job in jobs:
-                iops = parse_iops(guest.tool(fio(job, device, seconds)))
-                # The others have one way, which is compared with both of ours.
-                for ours in (backend,) if guest.system is bench.vmm else ("io_uring", "worker"):
-                    case = f"{place}, {ours}: {job[0]} {job[1]} depth {job[2]}"
-                    bench.record(NAME, case, guest.system, iops, "IOPS", repetition)
+    def once(guest, step, repetition):
+        place, job = step
+        for backend in (each for where, each in guest.disks if where == place):
+            iops = parse_iops(guest.tool(fio(job, guest.disks[place, backend], seconds)))
+            # The others have one way, which is compared with both of ours.
+            for ours in (backend,) if guest.system is bench.vmm else BACKENDS:
+                case = f"{place}, {ours}: {job[0]} {job[1]} depth {job[2]}"
+                bench.record(NAME, case, guest.system, iops, "IOPS", repetition)
 
-    serving.in_turn(bench, NAME, bench.repeats, once)
+    serving.in_turn(bench, NAME, bench.repeats, list(itertools.product(places, jobs)), once)

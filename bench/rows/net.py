@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """net: iperf3 in both directions and round trips, over a tap with vhost-net, a tap without, and user-mode networks."""
 
+import itertools
 import re
 
 from measure import stats
@@ -8,6 +9,7 @@ from measure import stats
 from . import serving
 
 NAME, BED = "net", "smp"
+KINDS, QUICK_KINDS = ("vhost", "tap", "user"), ("vhost", "user")
 SECONDS, QUICK_SECONDS = 3, 1
 PINGS, QUICK_PINGS = 40, 10
 DIRECTIONS = {"guest to host": "", "host to guest": "-R"}
@@ -28,14 +30,16 @@ def parse_pings(text):
 def run(bench):
     seconds, pings = (QUICK_SECONDS, QUICK_PINGS) if bench.quick else (SECONDS, PINGS)
 
-    def once(guest, repetition):
-        for kind, address in guest.cards.items():
-            if bench.quick and kind == "tap":
-                continue
-            for direction, option in DIRECTIONS.items():
-                text = guest.tool(f"/usr/bin/iperf3 -c {address} -t {seconds} {option}")
-                bench.record(NAME, f"{kind}: {direction}", guest.system, parse_rate(text), "Mbit/s", repetition)
+    def once(guest, step, repetition):
+        kind, what = step
+        address = guest.cards[kind]
+        if what in DIRECTIONS:
+            text = guest.tool(f"/usr/bin/iperf3 -c {address} -t {seconds} {DIRECTIONS[what]}")
+            value, unit = parse_rate(text), "Mbit/s"
+        else:
             trips = parse_pings(guest.vm.shell(f"ping -c {pings} -i 0.05 {address}"))
-            bench.record(NAME, f"{kind}: round trip", guest.system, stats.median(trips), "us", repetition)
+            value, unit = stats.median(trips), "us"
+        bench.record(NAME, f"{kind}: {what}", guest.system, value, unit, repetition)
 
-    serving.in_turn(bench, NAME, bench.repeats, once)
+    kinds = QUICK_KINDS if bench.quick else KINDS
+    serving.in_turn(bench, NAME, bench.repeats, list(itertools.product(kinds, (*DIRECTIONS, "round trip"))), once)

@@ -5,6 +5,7 @@ For rows that compare input and output: a command runs in one guest while the ot
 what else the machine does meets all of them. They are started once for all those rows.
 """
 
+import itertools
 import os
 import re
 import subprocess
@@ -109,16 +110,19 @@ def all_of(bench, row):
     return bench.serving
 
 
-def in_turn(bench, row, repeats, function):
-    """Calls function(serving, repetition) in alternating order; what fails is noted, and is not measured again."""
+def in_turn(bench, row, repeats, steps, function):
+    """Calls function(serving, step, repetition): each step in all guests before the next one, in alternating order.
+
+    What fails is noted, and is not measured again.
+    """
     failed = set()
-    for repetition in range(repeats):
+    for repetition, step in itertools.product(range(repeats), steps):
         every = all_of(bench, row)
         for serving in every if repetition % 2 == 0 else every[::-1]:
             if serving in failed:
                 continue
             try:
-                function(serving, repetition)
+                function(serving, step, repetition)
             except Failure as failure:
                 failed.add(serving)
                 bench.note(row, f"{serving.system.name}: {failure}")

@@ -93,6 +93,11 @@ static const char *translate(
 
 const char *virtq_start(struct virtq *q, const struct ram_map *ram, const struct virtq_setup *setup)
 {
+	/* Nothing is in flight any more, even if there is no queue now. */
+	q->size = 0;
+	q->pushed_count = 0;
+	q->unpopped_count = 0;
+	q->in_flight = 0;
 	q->broken = translate(q, ram, setup);
 	if (q->broken)
 		return q->broken;
@@ -112,9 +117,6 @@ const char *virtq_start(struct virtq *q, const struct ram_map *ram, const struct
 	q->listening = false;
 	q->starved = false;
 	q->complaint = NULL;
-	q->pushed_count = 0;
-	q->unpopped_count = 0;
-	q->in_flight = 0;
 	memset(q->heads, 0, setup->size * sizeof(*q->heads));
 	virtq_refill(q);
 	return NULL;

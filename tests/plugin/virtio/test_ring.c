@@ -246,6 +246,22 @@ static void q21_areas_that_cannot_be_are_refused(void **state)
 	ring_end(f);
 }
 
+static void q21_refused_start_forgets_what_was_in_flight(void **state)
+{
+	struct ring_fixture *f = ring_start(8);
+
+	(void)state;
+	desc(f, 0, BUFFER_GPA, 16, DESC_WRITE, 0);
+	offer(f, 0);
+	assert_int_equal(pop(f), 1);
+	f->setup.desc.value = HOLE_GPA;
+	assert_non_null(virtq_start(&f->q, &f->ram, &f->setup));
+	assert_int_equal(virtq_push(&f->q, 0, 0), VMM_E_INVAL);
+	assert_int_equal(virtq_unpop(&f->q, 0), VMM_E_INVAL);
+	assert_true(virtq_idle(&f->q));
+	ring_end(f);
+}
+
 static void t2_sizes_that_cannot_be_are_refused(void **state)
 {
 	static const uint32_t bad[] = {0, 3, 7, 12, 16, 0x80000000u, UINT32_MAX};
@@ -517,6 +533,7 @@ int main(void)
 		cmocka_unit_test(q19_driver_that_never_reaps_is_served),
 		cmocka_unit_test(q20_full_rings_of_all_sizes_go_over_the_wrap),
 		cmocka_unit_test(q21_areas_that_cannot_be_are_refused),
+		cmocka_unit_test(q21_refused_start_forgets_what_was_in_flight),
 		cmocka_unit_test(t2_sizes_that_cannot_be_are_refused),
 		cmocka_unit_test(q22_areas_that_overlap_do_no_harm),
 		cmocka_unit_test(q23_what_the_driver_scribbles_is_not_read_back),

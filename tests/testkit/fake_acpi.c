@@ -27,7 +27,8 @@ static uint32_t patch_apply(struct fake_table *table, const struct vmm_acpi_patc
 	uint32_t count = 0;
 
 	for (i = HEADER_BYTES; i + 4 <= table->bytes; i++) {
-		if (memcmp(table->data + i, patch->name, 4) != 0)
+		if (table->data[i] != (uint8_t)patch->name[0] ||
+			memcmp(table->data + i, patch->name, 4) != 0)
 			continue;
 		if (patch->kind == VMM_ACPI_PATCH_NAME) {
 			memcpy(table->data + i, &patch->value, 4);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Compiler and linker flags of everything that is built here: language, warnings, hardening and the
-# sanitizers that a preset asks for with VMM_SANITIZE ("address", "thread").
+# sanitizers that a preset asks for with VMM_SANITIZE ("address", "thread", "fuzzer", "coverage").
 set(CMAKE_C_STANDARD 17)
 set(CMAKE_C_STANDARD_REQUIRED ON)
 set(CMAKE_C_EXTENSIONS ON)
@@ -9,7 +9,7 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 option(VMM_WERROR "Treat compiler warnings as errors" ON)
-set(VMM_SANITIZE "" CACHE STRING "Sanitizer to build with: empty, address or thread")
+set(VMM_SANITIZE "" CACHE STRING "Sanitizer to build with: empty, address, thread, fuzzer or coverage")
 
 add_compile_definitions(_GNU_SOURCE)
 add_compile_options(
@@ -31,8 +31,19 @@ if(VMM_SANITIZE STREQUAL "address")
 elseif(VMM_SANITIZE STREQUAL "thread")
   add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
   add_link_options(-fsanitize=thread)
+elseif(VMM_SANITIZE STREQUAL "fuzzer")
+  # Of clang: both sanitizers, and the counters by which libFuzzer sees what an input reached.
+  add_compile_options(-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
+    -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+  # Their runtime is a part of the program, where a plugin finds it when it is loaded.
+  set(VMM_PLUGIN_LINK_OPTIONS -Wl,-z,undefs)
+elseif(VMM_SANITIZE STREQUAL "coverage")
+  # Counts which branches are taken; not optimised, so that they are those of the source.
+  add_compile_options(--coverage -fprofile-update=atomic -O0)
+  add_link_options(--coverage)
 elseif(VMM_SANITIZE STREQUAL "")
   add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 else()
-  message(FATAL_ERROR "VMM_SANITIZE is \"${VMM_SANITIZE}\"; it may be empty, address or thread")
+  message(FATAL_ERROR "VMM_SANITIZE is \"${VMM_SANITIZE}\"; it may be empty, address, thread, fuzzer or coverage")
 endif()

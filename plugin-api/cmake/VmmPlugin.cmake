@@ -2,7 +2,7 @@
 # vmm_add_plugin(NAME SOURCE... [LIBRARIES LIB...])
 #
 # Builds NAME.so, a vmm device plugin: hidden symbols, everything bound at load time, no undefined
-# symbol, and vmm_plugin_entry_v1 as the only export.
+# symbol, and vmm_plugin_entry_v1 as the only export. What is in VMM_PLUGIN_LINK_OPTIONS has the last word.
 function(vmm_add_plugin name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LIBRARIES")
   add_library(${name} MODULE ${arg_UNPARSED_ARGUMENTS})
@@ -15,6 +15,6 @@ function(vmm_add_plugin name)
   target_link_options(${name} PRIVATE
     -Wl,-z,defs -Wl,-z,now -Wl,-Bsymbolic
     -Wl,--version-script=${VMM_PLUGIN_VERSION_SCRIPT}
-    -Wl,--exclude-libs,ALL)
+    -Wl,--exclude-libs,ALL ${VMM_PLUGIN_LINK_OPTIONS})
   install(TARGETS ${name} LIBRARY DESTINATION ${VMM_PLUGIN_INSTALL_DIR} COMPONENT ${name})
 endfunction()

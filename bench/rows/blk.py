@@ -17,36 +17,35 @@ JOBS = (
 QUICK_JOBS = (("randread", "4k", 1), ("randwrite", "4k", 32))
 PLACES, QUICK_PLACES = ("tmpfs", "disk"), ("tmpfs",)
 BACKENDS = ("io_uring", "worker")
-SECONDS, QUICK_SECONDS = 3, 1
+SECONDS = 1
 READ_IOPS, WRITE_IOPS = 7, 48  # fields of fio's terse output, version 3
 
 
-def fio(job, device, seconds, more="--gtod_reduce=1"):
-    kind, block, depth = job
-    return (
-        f"/usr/bin/fio --name=x --filename={device} --direct=1 --ioengine=libaio --thread --rw={kind} --bs={block}"
-        f" --iodepth={depth} --time_based --runtime={seconds} --norandommap --output-format=terse"
-        f" --terse-version=3 {more} 2>/dev/null"
-    )
+def fio(jobs, device, seconds, more="--gtod_reduce=1"):
+    """One run of fio for jobs that follow each other: its start takes seconds in the testbed."""
+    words = ["/usr/bin/fio", f"--filename={device}", "--direct=1", "--ioengine=libaio", "--thread", "--time_based"]
+    words += [f"--runtime={seconds}", "--norandommap", "--output-format=terse", "--terse-version=3", more]
+    for kind, block, depth in jobs:
+        words += ["--name=x", "--stonewall", f"--rw={kind}", f"--bs={block}", f"--iodepth={depth}"]
+    return " ".join([*words, "2>/dev/null"])
 
 
 def parse_iops(text):
-    """Requests in a second from fio's terse output: reads and writes together."""
-    line = next(line for line in text.splitlines() if line.startswith("3;fio"))
-    fields = line.split(";")
-    return float(fields[READ_IOPS]) + float(fields[WRITE_IOPS])
+    """Requests in a second of each job from fio's terse output: reads and writes together."""
+    lines = [line.split(";") for line in text.splitlines() if line.startswith("3;fio")]
+    return [float(fields[READ_IOPS]) + float(fields[WRITE_IOPS]) for fields in lines]
 
 
 def run(bench):
-    jobs, places, seconds = (QUICK_JOBS, QUICK_PLACES, QUICK_SECONDS) if bench.quick else (JOBS, PLACES, SECONDS)
+    jobs, places = (QUICK_JOBS, QUICK_PLACES) if bench.quick else (JOBS, PLACES)
 
-    def once(guest, step, repetition):
-        place, job = step
+    def once(guest, place, repetition):
         for backend in (each for where, each in guest.disks if where == place):
-            iops = parse_iops(guest.tool(fio(job, guest.disks[place, backend], seconds)))
             # The others have one way, which is compared with both of ours.
-            for ours in (backend,) if guest.system is bench.vmm else BACKENDS:
-                case = f"{place}, {ours}: {job[0]} {job[1]} depth {job[2]}"
+            compared = (backend,) if guest.system is bench.vmm else BACKENDS
+            every = parse_iops(guest.tool(fio(jobs, guest.disks[place, backend], SECONDS)))
+            for ((kind, block, depth), iops), ours in itertools.product(zip(jobs, every), compared):
+                case = f"{place}, {ours}: {kind} {block} depth {depth}"
                 bench.record(NAME, case, guest.system, iops, "IOPS", repetition)
 
-    serving.in_turn(bench, NAME, bench.repeats, list(itertools.product(places, jobs)), once)
+    serving.in_turn(bench, NAME, serving.repeats(bench), places, once)

@@ -22,8 +22,8 @@ def run(bench):
     def once(guest, kind, repetition):
         address, device = guest.cards[kind], guest.disks["tmpfs", "io_uring"]
         stream = f"chroot /root /usr/bin/iperf3 -c {address} -t 60 >/dev/null & sleep {LEAD_SECONDS}"
-        fio = f"chroot /root {blk.fio(JOB, device, seconds, '')}; kill $!; wait $! || true"
+        fio = f"chroot /root {blk.fio([JOB], device, seconds, '')}; kill $!; wait $! || true"
         p99 = parse_p99(guest.vm.shell(f"{stream}; {fio}"))
         bench.record(NAME, f"{kind}: 4k randread p99", guest.system, p99, "us", repetition)
 
-    serving.in_turn(bench, NAME, bench.repeats, ("tap",) if bench.quick else ("tap", "vhost"), once)
+    serving.in_turn(bench, NAME, serving.repeats(bench), ("tap",) if bench.quick else ("tap", "vhost"), once)

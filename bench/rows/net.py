@@ -10,8 +10,8 @@ from . import serving
 
 NAME, BED = "net", "smp"
 KINDS, QUICK_KINDS = ("vhost", "tap", "user"), ("vhost", "user")
-SECONDS, QUICK_SECONDS = 3, 1
-PINGS, QUICK_PINGS = 40, 10
+SECONDS = 1
+PINGS, QUICK_PINGS = 20, 10
 DIRECTIONS = {"guest to host": "", "host to guest": "-R"}
 BITS = {"": 1e-6, "K": 1e-3, "M": 1, "G": 1e3}
 
@@ -28,13 +28,13 @@ def parse_pings(text):
 
 
 def run(bench):
-    seconds, pings = (QUICK_SECONDS, QUICK_PINGS) if bench.quick else (SECONDS, PINGS)
+    pings = QUICK_PINGS if bench.quick else PINGS
 
     def once(guest, step, repetition):
         kind, what = step
         address = guest.cards[kind]
         if what in DIRECTIONS:
-            text = guest.tool(f"/usr/bin/iperf3 -c {address} -t {seconds} {DIRECTIONS[what]}")
+            text = guest.tool(f"/usr/bin/iperf3 -c {address} -t {SECONDS} {DIRECTIONS[what]}")
             value, unit = parse_rate(text), "Mbit/s"
         else:
             trips = parse_pings(guest.vm.shell(f"ping -c {pings} -i 0.05 {address}"))
@@ -42,4 +42,4 @@ def run(bench):
         bench.record(NAME, f"{kind}: {what}", guest.system, value, unit, repetition)
 
     kinds = QUICK_KINDS if bench.quick else KINDS
-    serving.in_turn(bench, NAME, bench.repeats, list(itertools.product(kinds, (*DIRECTIONS, "round trip"))), once)
+    serving.in_turn(bench, NAME, serving.repeats(bench), list(itertools.product(kinds, (*DIRECTIONS, "round trip"))), once)

@@ -110,13 +110,18 @@ def all_of(bench, row):
     return bench.serving
 
 
-def in_turn(bench, row, repeats, steps, function):
+def repeats(bench):
+    """More, and shorter, than of other rows: in the testbed one run and the next differ by a factor of 2 and more."""
+    return 1 if bench.quick else bench.repeats * 2 + 1
+
+
+def in_turn(bench, row, times, steps, function):
     """Calls function(serving, step, repetition): each step in all guests before the next one, in alternating order.
 
     What fails is noted, and is not measured again.
     """
     failed = set()
-    for repetition, step in itertools.product(range(repeats), steps):
+    for repetition, step in itertools.product(range(times), steps):
         every = all_of(bench, row)
         for serving in every if repetition % 2 == 0 else every[::-1]:
             if serving in failed:

@@ -78,7 +78,7 @@ class Programs(unittest.TestCase):
     def test_fio_iperf3_and_ping(self):
         fields = ["3", "fio-3.33", "x"] + ["0"] * 60
         fields[blk.READ_IOPS], fields[blk.WRITE_IOPS] = "1500", "20"
-        self.assertEqual(blk.parse_iops("note: something\n" + ";".join(fields) + "\n"), 1520)
+        self.assertEqual(blk.parse_iops("note: something\n" + (";".join(fields) + "\n") * 2), [1520, 1520])
         rates = "[  5]  0.00-1.00 sec  9 MBytes  70.1 Mbits/sec  0  sender\n[  5]  0.00-1.02 sec  9 MBytes  1.25 Gbits/sec  receiver\n"
         self.assertEqual(net.parse_rate(rates), 1250)
         pings = "64 bytes from 10.0.2.2: seq=0 ttl=64 time=9.000 ms\n64 bytes from 10.0.2.2: seq=1 ttl=64 time=0.250 ms\n"

@@ -26,6 +26,18 @@ done
 if [ -x /root/usr/bin/fio ]; then
 	mount --bind /dev /root/dev; mount --bind /proc /root/proc; mount -t tmpfs tmpfs /root/tmp
 fi
+# LATENCIES DEVICE SECONDS KIND,BLOCK,DEPTH...: one run of fio for jobs that follow each other. Here, because kvmtool's
+# console loses parts of long commands.
+fio_jobs() {
+	options="$1 --filename=$2 --direct=1 --ioengine=libaio --thread --time_based --runtime=$3 --norandommap"
+	options="$options --output-format=terse --terse-version=3"
+	shift 3
+	for job in "$@"; do
+		kind=${job%%,*} depth=${job##*,} block=${job#*,}
+		options="$options --name=x --stonewall --rw=$kind --bs=${block%,*} --iodepth=$depth"
+	done
+	chroot /root /usr/bin/fio $options 2>/dev/null
+}
 echo 'bench: ready'
 while read -r line; do
 	(eval "$line")

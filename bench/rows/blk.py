@@ -21,13 +21,10 @@ SECONDS = 1
 READ_IOPS, WRITE_IOPS = 7, 48  # fields of fio's terse output, version 3
 
 
-def fio(jobs, device, seconds, more="--gtod_reduce=1"):
-    """One run of fio for jobs that follow each other: its start takes seconds in the testbed."""
-    words = ["/usr/bin/fio", f"--filename={device}", "--direct=1", "--ioengine=libaio", "--thread", "--time_based"]
-    words += [f"--runtime={seconds}", "--norandommap", "--output-format=terse", "--terse-version=3", more]
-    for kind, block, depth in jobs:
-        words += ["--name=x", "--stonewall", f"--rw={kind}", f"--bs={block}", f"--iodepth={depth}"]
-    return " ".join([*words, "2>/dev/null"])
+def fio(jobs, device, seconds, latencies=False):
+    """A command of the guest for jobs that follow each other: fio's start takes seconds in the testbed."""
+    words = [",".join(map(str, job)) for job in jobs]
+    return " ".join(["fio_jobs", f"--gtod_reduce={int(not latencies)}", device, str(seconds), *words])
 
 
 def parse_iops(text):
@@ -43,7 +40,7 @@ def run(bench):
         for backend in (each for where, each in guest.disks if where == place):
             # The others have one way, which is compared with both of ours.
             compared = (backend,) if guest.system is bench.vmm else BACKENDS
-            every = parse_iops(guest.tool(fio(jobs, guest.disks[place, backend], SECONDS)))
+            every = parse_iops(guest.vm.shell(fio(jobs, guest.disks[place, backend], SECONDS)))
             for ((kind, block, depth), iops), ours in itertools.product(zip(jobs, every), compared):
                 case = f"{place}, {ours}: {kind} {block} depth {depth}"
                 bench.record(NAME, case, guest.system, iops, "IOPS", repetition)

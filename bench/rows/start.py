@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """start: exec of the VMM to its first KVM_RUN, with a disk and a card."""
 
+import subprocess
+
 from measure import guests
 from measure.systems import Disk, Net
 from measure.trace import Trace, seconds_of
@@ -39,6 +41,10 @@ def warm_up(bench, system):
         keep_files_of(bench, system, guests.first_line(bench.settings, directory))
 
 
+def remount_cgroups(option):
+    subprocess.run(["mount", "-o", f"remount,{option}", "/sys/fs/cgroup"], check=True)
+
+
 def run(bench):
     disk = bench.file("start.img", DISK_MIB, "/dev/shm")
     devices = {"disks": (Disk(disk),), "nets": (Net("user"),)}
@@ -48,12 +54,20 @@ def run(bench):
             keep_files_of(bench, system, guest)
         bench.record(NAME, case, system, milliseconds(bench, system, guest), "ms", repetition)
 
-    def once(system, repetition):
+    def small(system, repetition, host=""):
         if system.boots_elf:
-            measure("small kernel", system, repetition, guests.exit_loop(bench.settings, "wait", **devices))
+            measure(f"small kernel{host}", system, repetition, guests.exit_loop(bench.settings, "wait", **devices))
+
+    def large(system, repetition):
         with bench.directory() as directory:
             guest = guests.first_line(bench.settings, directory, **devices)
             measure("Debian's kernel", system, repetition, guest)
 
     # Short, with waits for grace periods of the kernel in it: more of them than of others.
-    bench.measure(NAME, once, repeats=1 if bench.quick else bench.repeats * 2 + 1)
+    repeats = 1 if bench.quick else bench.repeats * 2 + 1
+    bench.measure(NAME, small, repeats)
+    bench.measure(NAME, large, repeats)
+    if bench.settings["testbed"]:
+        remount_cgroups("favordynmods")
+        bench.measure(NAME, lambda *each: small(*each, ", host with favordynmods"), repeats)
+        remount_cgroups("nofavordynmods")

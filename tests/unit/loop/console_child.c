@@ -7,7 +7,9 @@
  *   E  exit(3) from inside a callback    S  a crash           A  abort()
  *   Y  a crash by a forbidden system call, as the kernel reports it
  *   H  the loop hangs for ever           N  the guest reads nothing any more
+ *   L  it hangs with the log locked
  */
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -51,6 +53,23 @@ static void forbid_getppid(void)
 	syscall(SYS_getppid);
 }
 
+/* Before log_start() a line is written under the lock: to a full pipe, without an end. */
+static void log_for_ever(void)
+{
+	static const char zeros[4096];
+	char path[32];
+	struct log_config config = {.path = path};
+	int ends[2];
+
+	if (pipe(ends) || fcntl(ends[1], F_SETFL, O_NONBLOCK))
+		return;
+	while (write(ends[1], zeros, sizeof(zeros)) > 0)
+		;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[1]);
+	if (!log_configure(&config, NULL))
+		log_write(VMM_LOG_ERROR, NULL, "nobody reads this");
+}
+
 static void describe(const void *ctx, struct crash_text *text)
 {
 	(void)ctx;
@@ -83,6 +102,8 @@ static void input_cb(void *ctx, const uint8_t *data, uint64_t bytes)
 			abort();
 		while (data[i] == 'H')
 			pause();
+		if (data[i] == 'L')
+			log_for_ever();
 		if (data[i] == 'N')
 			child->deaf = true;
 	}

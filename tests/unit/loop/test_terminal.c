@@ -288,6 +288,43 @@ static void test_h17_a_crash_restores_reports_and_ends_by_its_signal(void **stat
 	expect_killed(SIGSEGV);
 }
 
+/* Starts a child that waits in write(), with the lock of the log. */
+static void start_with_the_log_locked(void)
+{
+	char path[64], call[8] = "";
+	double began = seconds();
+
+	start(true);
+	type("L", 1);
+	snprintf(path, sizeof(path), "/proc/%d/syscall", child);
+	while (strncmp(call, "1 ", 2) != 0) {
+		FILE *file = fopen(path, "r");
+
+		if (!file || seconds() - began > 10)
+			fail_msg("the child does not wait in write()");
+		if (!fgets(call, sizeof(call), file))
+			call[0] = '\0';
+		fclose(file);
+		usleep(1000);
+	}
+	usleep(10000); /* it may have been a write that ends */
+}
+
+static void test_r9_signals_while_the_log_is_locked_do_their_work(void **state)
+{
+	(void)state;
+	start_with_the_log_locked();
+	assert_int_equal(kill(child, SIGABRT), 0);
+	expect("vmm: crash: SIGABRT (fatal signal 6), sent by process ");
+	expect_killed(SIGABRT);
+	start_with_the_log_locked();
+	assert_int_equal(kill(child, SIGTERM), 0);
+	usleep(300000);
+	assert_int_equal(kill(child, SIGTERM), 0);
+	expect("a second signal: ending at once");
+	expect_exit(143);
+}
+
 static void test_a_forbidden_system_call_is_named(void **state)
 {
 	(void)state;
@@ -462,6 +499,8 @@ static int run_as_shell(void)
 			test_h15_sighup_stops_in_order_and_sigquit_at_once, teardown),
 		cmocka_unit_test_teardown(
 			test_h17_a_crash_restores_reports_and_ends_by_its_signal, teardown),
+		cmocka_unit_test_teardown(
+			test_r9_signals_while_the_log_is_locked_do_their_work, teardown),
 		cmocka_unit_test_teardown(test_a_forbidden_system_call_is_named, teardown),
 		cmocka_unit_test_teardown(
 			test_after_sigkill_the_terminal_is_not_left_non_blocking, teardown),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See machine.h.
+ * The machine of machine.h with a fake host.
  */
 #include "machine.h"
 
@@ -11,35 +11,26 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "frames.h"
-
 #define DISK_ID   2u
 #define CARD_ID   1u
 #define RANDOM_ID 4u
 
 #define COM1         0x3f8u
 #define SECTOR_BYTES 512u
-#define HDR_BYTES    12u
-#define READ_SECTOR  33u
-#define UNTOUCHED    0xeeu
 
-/* Mergeable buffers and offloads are left out: a frame is one buffer. */
-#define CARD_FEATURES (1ull << 5 | 1ull << 16 | 1ull << 28 | 1ull << 32)
-
-const struct machine_victim machine_victims[MACHINE_VICTIMS] = {
-	{"disk", MACHINE_DISK, 0, 0, 0},
-	{"card, receive", MACHINE_CARD, 0, FAKE_VIRTIO_WRITE, 1},
-	{"card, send", MACHINE_CARD, 1, 0, 0},
-	{"random", MACHINE_RANDOM, 0, FAKE_VIRTIO_WRITE, 0},
+struct rest {
+	vmm_host *serial;
+	char image[64];
+	uint32_t messages;
 };
 
-static void image_make(struct machine *m)
+static void image_make(struct rest *rest)
 {
 	uint8_t sector[SECTOR_BYTES];
 	int fd;
 
-	snprintf(m->image, sizeof(m->image), "/tmp/vmm-hostile-XXXXXX");
-	fd = mkstemp(m->image);
+	snprintf(rest->image, sizeof(rest->image), "/tmp/vmm-hostile-XXXXXX");
+	fd = mkstemp(rest->image);
 	assert_true(fd >= 0);
 	for (uint32_t i = 0; i < MACHINE_SECTORS; i++) {
 		memset(sector, (uint8_t)i, sizeof(sector));
@@ -65,17 +56,19 @@ struct machine *machine_open(uint32_t flags)
 		FAKE_PLUGIN("virtio-rng")};
 	const struct fake_config config = {.ram = ram, .ram_count = 2, .flags = flags};
 	struct machine *m = calloc(1, sizeof(*m));
+	struct rest *rest = calloc(1, sizeof(*rest));
 	char path[80];
 
-	assert_non_null(m);
+	assert_true(m && rest);
+	m->rest = rest;
 	fake_use_cmocka();
-	image_make(m);
-	snprintf(path, sizeof(path), "path=%s", m->image);
+	image_make(rest);
+	snprintf(path, sizeof(path), "path=%s", rest->image);
 	m->host = fake_host_create(&config);
 	for (size_t i = 0; i < sizeof(plugins) / sizeof(*plugins); i++)
 		fake_plugin_load(m->host, plugins[i]);
 	add(m, "pci", "pci0", NULL, NULL);
-	add(m, "serial", "com1", NULL, &m->serial);
+	add(m, "serial", "com1", NULL, &rest->serial);
 	add(m, "virtio-pci", "v0", FAKE_OPTIONS("bus=pci0"), NULL);
 	add(m, "virtio-blk", "disk0", FAKE_OPTIONS("transport=v0", path), NULL);
 	add(m, "virtio-net", "net0", FAKE_OPTIONS("transport=v0", "backend=user"), NULL);
@@ -92,10 +85,13 @@ struct machine *machine_open(uint32_t flags)
 
 void machine_close(struct machine *m)
 {
+	struct rest *rest = m->rest;
+
 	for (uint32_t i = 0; i < MACHINE_VIRTIO; i++)
 		fake_virtio_fini(&m->drivers[i]);
 	fake_host_destroy(m->host);
-	unlink(m->image);
+	unlink(rest->image);
+	free(rest);
 	free(m);
 }
 
@@ -111,95 +107,19 @@ int machine_teardown(void **state)
 	return 0;
 }
 
-void machine_init(struct machine *m, uint32_t device, uint64_t features)
+void machine_rest_good(struct machine *m)
 {
-	fake_virtio_init(
-		&m->drivers[device], device == MACHINE_CARD ? features & CARD_FEATURES : features);
-}
+	const struct rest *rest = m->rest;
 
-/*
- * ---- Good requests ----
- */
-
-static void disk_good(struct machine *m)
-{
-	struct fake_virtio *d = &m->drivers[MACHINE_DISK];
-	const struct {
-		uint32_t type, reserved;
-		uint64_t sector;
-	} header = {0, 0, READ_SECTOR};
-	const uint8_t untouched = UNTOUCHED;
-	struct fake_virtio_buffer buffers[] = {{fake_virtio_put(d, &header, 16), 16, 0},
-		{fake_virtio_alloc(d, SECTOR_BYTES, SECTOR_BYTES), SECTOR_BYTES, 1},
-		{fake_virtio_put(d, &untouched, 1), 1, 1}};
-
-	assert_int_equal(fake_virtio_request(d, 0, buffers, 3), SECTOR_BYTES + 1);
-	assert_int_equal(*(uint8_t *)fake_ram(m->host, buffers[2].gpa, 1), 0);
-	assert_int_equal(*(uint8_t *)fake_ram(m->host, buffers[1].gpa, 1), READ_SECTOR);
-}
-
-void machine_send_frame(struct machine *m)
-{
-	struct fake_virtio *d = &m->drivers[MACHINE_CARD];
-	uint8_t frame[64], hdr[HDR_BYTES] = {0};
-	uint32_t bytes = frame_arp(frame, FRAME_ROUTER_IP);
-	struct fake_virtio_buffer out = {fake_virtio_put(d, hdr, HDR_BYTES), HDR_BYTES + bytes, 0};
-
-	fake_virtio_put(d, frame, bytes);
-	fake_virtio_add(d, 1, &out, 1, 0);
-	fake_virtio_kick(d, 1);
-}
-
-/* An ARP request goes out, its answer comes in; other frames may come first. */
-static void card_good(struct machine *m)
-{
-	struct fake_virtio *d = &m->drivers[MACHINE_CARD];
-	struct fake_virtio_buffer in = {fake_virtio_alloc(d, 2048, 16), 2048, 1};
-	uint32_t bytes;
-
-	fake_virtio_add(d, 0, &in, 1, 0);
-	fake_virtio_kick(d, 0);
-	machine_send_frame(m);
-	assert_int_equal(fake_virtio_wait(d, 1, NULL), 0);
-	for (;;) {
-		bytes = fake_virtio_wait(d, 0, NULL);
-		if (!bytes) {
-			m->unused++;
-			continue;
-		}
-		assert_true(bytes > HDR_BYTES);
-		if (frame_is_arp_reply(fake_ram(m->host, in.gpa + HDR_BYTES, bytes - HDR_BYTES),
-			    bytes - HDR_BYTES, FRAME_ROUTER_IP))
-			return;
-		fake_virtio_add(d, 0, &in, 1, 0);
-		fake_virtio_kick(d, 0);
-	}
-}
-
-static void random_good(struct machine *m)
-{
-	struct fake_virtio *d = &m->drivers[MACHINE_RANDOM];
-	const struct fake_virtio_buffer in = {fake_virtio_alloc(d, 64, 16), 64, 1};
-
-	assert_int_equal(fake_virtio_request(d, 0, &in, 1), 64);
-}
-
-void machine_good(struct machine *m, uint32_t device)
-{
-	static void (*const good[])(struct machine *) = {disk_good, card_good, random_good};
-	uint64_t before = m->drivers[device].ram_next;
-
-	good[device](m);
-	m->drivers[device].ram_next = before;
-}
-
-void machine_others_good(struct machine *m, uint32_t device)
-{
-	for (uint32_t i = 0; i < MACHINE_VIRTIO; i++)
-		if (i != device)
-			machine_good(m, i);
 	fake_pio_write(m->host, COM1, 1, 'x');
-	assert_true(fake_stream_output_is(m->serial, "x"));
+	assert_true(fake_stream_output_is(rest->serial, "x"));
+}
+
+uint32_t machine_new_message(struct machine *m)
+{
+	struct rest *rest = m->rest;
+
+	return 0x90 + rest->messages++;
 }
 
 /*

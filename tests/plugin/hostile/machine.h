@@ -3,6 +3,10 @@
  * A machine for attacks: disk, network card, random numbers and a serial port behind the real bus
  * and transport, all plugins as they are shipped. The test attacks one device and asks whether that
  * one comes back after a reset, the others never noticed, and nothing grew.
+ *
+ * The same tests run twice: here, with a fake host (machine.c), and in a guest of vmm, with the
+ * machine that is there (tests/guest/hostile/machine.c). So they use the driver of the testkit, and
+ * from fake_host.h accesses, fake_ram(), fake_settle(), fake_run_until() and fake_msi_count() only.
  */
 #ifndef TEST_HOSTILE_MACHINE_H
 #define TEST_HOSTILE_MACHINE_H
@@ -17,17 +21,25 @@
 #include "fake_cmocka.h"
 #include "fake_virtio_driver.h"
 
+#ifndef MACHINE_RAM_BYTES
 #define MACHINE_RAM_BYTES (16u << 20)
-#define MACHINE_SECTORS   2048u
+#endif
+#define MACHINE_SECTORS 2048u
+
+/** How often a test tries, which costs a guest far more. */
+#ifdef MACHINE_IN_A_GUEST
+#define MACHINE_ROUNDS(n) (((n) + 15) / 16)
+#else
+#define MACHINE_ROUNDS(n) (n)
+#endif
 
 enum { MACHINE_DISK, MACHINE_CARD, MACHINE_RANDOM, MACHINE_VIRTIO };
 
 struct machine {
 	struct fake_host *host;
-	vmm_host *serial;
 	struct fake_virtio drivers[MACHINE_VIRTIO];
 	uint32_t unused; /* receive buffers that came back without a frame */
-	char image[64];
+	void *rest;      /* what else there is */
 };
 
 /** A queue to attack. */
@@ -57,13 +69,27 @@ void machine_init(struct machine *m, uint32_t device, uint64_t features);
 void machine_good(struct machine *m, uint32_t device);
 void machine_others_good(struct machine *m, uint32_t device);
 
+/** Asserts that what is no virtio device of a test works: the serial port, other disks. */
+void machine_rest_good(struct machine *m);
+
 /** Sends a frame that is answered, and waits for nothing. */
 void machine_send_frame(struct machine *m);
 
-/** Bytes on the heap, for tests that nothing grows. */
-uint64_t machine_heap_bytes(void);
+/** Data of an interrupt message that no vector has had; there are 8 in a machine. */
+uint32_t machine_new_message(struct machine *m);
 
-/** Open file descriptors of this process. */
+/** Bytes on the heap and open file descriptors of the VMM, for tests that nothing grows. A guest
+ * cannot tell: it reads 0, and whoever started it compares. */
+uint64_t machine_heap_bytes(void);
 uint32_t machine_fd_count(void);
+
+/** In front of the list of a file's tests: the file is a program, in a guest a part of one. */
+#ifdef MACHINE_IN_A_GUEST
+#define MACHINE_TESTS(file)                                                                        \
+	int machine_tests_##file(void);                                                            \
+	int machine_tests_##file(void)
+#else
+#define MACHINE_TESTS(file) int main(void)
+#endif
 
 #endif

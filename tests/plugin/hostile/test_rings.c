@@ -14,7 +14,7 @@
 #define W FAKE_VIRTIO_WRITE
 #define I FAKE_VIRTIO_INDIRECT
 
-#define ROUNDS       8u
+#define ROUNDS       MACHINE_ROUNDS(8u)
 #define GROWTH_BYTES (256u << 10)
 #define BUFFER_BYTES 4096u
 #define TABLE_BYTES  16384u
@@ -122,7 +122,6 @@ static void expect_given_back(
 static void attack(
 	struct machine *m, const struct machine_victim *victim, const struct bad_chain *chain)
 {
-	print_message("  %s: %s\n", victim->name, chain->what);
 	for (uint32_t round = 0; round < ROUNDS; round++) {
 		machine_init(m, victim->device, FAKE_VIRTIO_ALL & ~chain->without);
 		expect_given_back(m, victim, chain);
@@ -138,10 +137,12 @@ static void attack_all(struct machine *m, const struct bad_chain *chains, uint32
 	uint64_t heap = 0;
 	uint32_t fds = 0;
 
-	for (uint32_t round = 0; round < 2; round++) {
-		for (uint32_t i = 0; i < count; i++)
+	for (uint32_t round = 0; round < MACHINE_ROUNDS(2u); round++) {
+		for (uint32_t i = 0; i < count; i++) {
+			print_message("  %s\n", chains[i].what);
 			for (uint32_t v = 0; v < MACHINE_VICTIMS; v++)
 				attack(m, &machine_victims[v], &chains[i]);
+		}
 		if (!round) {
 			heap = machine_heap_bytes();
 			fds = machine_fd_count();
@@ -414,7 +415,7 @@ static void q22_areas_that_overlap_stop_no_other_device(void **state)
 	struct machine *m = *state;
 	uint32_t seed = 1;
 
-	for (uint32_t round = 0; round < 64; round++) {
+	for (uint32_t round = 0; round < MACHINE_ROUNDS(64u); round++) {
 		uint32_t device = round % MACHINE_VIRTIO;
 		struct fake_virtio *d = &m->drivers[device];
 		uint64_t at = d->ram_start + 0x200000;
@@ -446,7 +447,7 @@ static void q11_devices_that_write_over_their_rings_stop_no_other(void **state)
 	struct machine *m = *state;
 	struct fake_virtio *d = &m->drivers[MACHINE_RANDOM];
 
-	for (uint32_t round = 0; round < 48; round++) {
+	for (uint32_t round = 0; round < MACHINE_ROUNDS(48u); round++) {
 		struct fake_virtio_queue *q = &d->queues[0];
 		struct fake_virtio_buffer in = {0, 512, 1};
 
@@ -469,7 +470,7 @@ static void q23_garbage_in_the_drivers_wishes_loses_no_request(void **state)
 	struct machine *m = *state;
 	uint32_t seed = 7;
 
-	for (uint32_t round = 0; round < 300; round++)
+	for (uint32_t round = 0; round < MACHINE_ROUNDS(300u); round++)
 		for (uint32_t v = 0; v < MACHINE_VICTIMS; v++) {
 			const struct machine_victim *victim = &machine_victims[v];
 			struct fake_virtio *d = &m->drivers[victim->device];
@@ -498,7 +499,7 @@ static void q26_packed_rings_are_not_offered(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, machine_setup, machine_teardown)
 
-int main(void)
+MACHINE_TESTS(rings)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(q1_loops_stop_no_device),

@@ -12,7 +12,7 @@
 
 #define REG(name) FAKE_VIRTIO_REG_##name
 
-#define INITIALISATIONS 2000u
+#define INITIALISATIONS MACHINE_ROUNDS(2000u)
 #define GROWTH_BYTES    (256u << 10)
 
 static uint32_t random_next(uint32_t *seed)
@@ -114,7 +114,7 @@ static void t1_t2_t3_t4_t6_t8_t15_a_storm_of_register_writes_stops_no_other_devi
 	struct machine *m = *state;
 	uint32_t seed = 20;
 
-	for (uint32_t round = 0; round < 60; round++) {
+	for (uint32_t round = 0; round < MACHINE_ROUNDS(60u); round++) {
 		uint32_t device = round % MACHINE_VIRTIO;
 
 		for (uint32_t i = 0; i < 500; i++)
@@ -233,7 +233,7 @@ static void t9_nothing_comes_when_the_reset_of_full_queues_is_done(void **state)
 {
 	struct machine *m = *state;
 
-	for (uint32_t round = 0; round < 60; round++) {
+	for (uint32_t round = 0; round < MACHINE_ROUNDS(60u); round++) {
 		uint32_t device = round % MACHINE_VIRTIO;
 		struct fake_virtio *d = &m->drivers[device];
 		uint64_t before, raised;
@@ -265,7 +265,7 @@ static void t18_a_storm_of_kicks_starves_no_other_device(void **state)
 	struct vcpu storm;
 
 	vcpu_start(&storm, &m->drivers[MACHINE_CARD], kick_all);
-	for (uint32_t i = 0; i < 100; i++)
+	for (uint32_t i = 0; i < MACHINE_ROUNDS(100u); i++)
 		machine_others_good(m, MACHINE_CARD);
 	vcpu_stop(&storm);
 	machine_good(m, MACHINE_CARD);
@@ -282,7 +282,7 @@ static void shake_bus(struct vcpu *vcpu)
 	fake_pci_command(pci, FAKE_PCI_CMD_BUS_MASTER, round & 1);
 	fake_msix_mask(pci, round % pci->msix_vectors, round >> 1 & 1);
 	fake_msix_function_mask(pci, round >> 2 & 1);
-	fake_msix_program(pci, round % pci->msix_vectors, 0x4000 + (round & 15));
+	fake_msix_program(pci, round % pci->msix_vectors, 0x4000 + (round & 3));
 	fake_msix_enable(pci, round >> 3 & 1);
 	fake_pci_move_bar(pci, vcpu->driver.common.bar, home + 0x1000000);
 	fake_pci_move_bar(pci, vcpu->driver.notify.bar, ports + 0x400);
@@ -315,7 +315,7 @@ static void r3_r4_r5_r8_resets_moves_and_masks_of_two_vcpus_stop_no_other_device
 
 	vcpu_start(&bus, &m->drivers[MACHINE_CARD], shake_bus);
 	vcpu_start(&resets, &m->drivers[MACHINE_RANDOM], start_and_reset);
-	for (uint32_t i = 0; i < 100; i++)
+	for (uint32_t i = 0; i < MACHINE_ROUNDS(100u); i++)
 		machine_good(m, MACHINE_DISK);
 	vcpu_stop(&bus);
 	vcpu_stop(&resets);
@@ -329,7 +329,7 @@ static void r3_r4_r5_r8_resets_moves_and_masks_of_two_vcpus_stop_no_other_device
 #define TEST(name)         cmocka_unit_test_setup_teardown(name, machine_setup, machine_teardown)
 #define TEST_THREADS(name) cmocka_unit_test_setup_teardown(name, threads_setup, machine_teardown)
 
-int main(void)
+MACHINE_TESTS(states)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(t1_t2_t3_t4_t6_t8_t15_a_storm_of_register_writes_stops_no_other_device),

@@ -33,6 +33,7 @@ enum cli_action {
 	CLI_DUMP_CONFIG,
 	CLI_DESCRIBE,
 	CLI_LIST_PLUGINS,
+	CLI_ABI_INFO,
 	CLI_VERSION,
 	CLI_HELP,
 };
@@ -43,7 +44,7 @@ struct cli {
 	const char *config_path;      /* NULL only for actions that do not need it */
 	const char *const *overrides; /* "path=value" */
 	size_t override_count;
-	const char *describe_type;
+	const char *describe_name; /* a type, a group or a plugin */
 	bool json;
 	uint32_t log_level; /* VMM_LOG_...; 0: not given */
 	const char **override_storage;
@@ -57,8 +58,8 @@ int cli_parse(int argc, char **argv, struct cli *ret_cli, struct vmm_error *erro
 void cli_fini(struct cli *cli);
 
 /**
- * --help, --version, --describe, --list-plugins. Returns true if the action was one of these; then
- * *ret_status is the exit status and errors have been printed.
+ * --help, --version, --describe, --list-plugins, --abi-info. Returns true if the action was one of
+ * these; then *ret_status is the exit status and errors have been printed.
  */
 bool cli_run_info(const struct cli *cli, int *ret_status);
 

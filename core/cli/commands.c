@@ -66,16 +66,52 @@ struct describe_job {
 	struct plugin_registry *registry;
 };
 
+/* Types have no dot and no slash in their names; a file or an id of a plugin has one. */
+static bool names_plugin(const char *name)
+{
+	return strpbrk(name, "./") != NULL;
+}
+
+/* A path, the name of a file in the search directories, or the id of one of them. */
+static int find_plugin(struct plugin_registry *registry, const char *name,
+	const struct plugin **ret_plugin, struct vmm_error *error)
+{
+	const struct plugin_info *infos = NULL;
+	char *path = strchr(name, '/') ? realpath(name, NULL) : NULL;
+	size_t count = 0;
+	int ret;
+
+	if (strchr(name, '/') && !path) {
+		vmm_set_error(error, "%s: %s", name, strerror(errno));
+		return VMM_E_NOT_FOUND;
+	}
+	ret = plugin_list(registry, &infos, &count, error);
+	for (size_t i = 0; !ret && !path && i < count; i++)
+		if (!strcmp(infos[i].id, name))
+			name = infos[i].file;
+	if (!ret)
+		ret = plugin_load(registry, path ? path : name, ret_plugin, error);
+	free(path);
+	return ret;
+}
+
 static int describe_in_child(void *ctx, FILE *out, struct vmm_error *error)
 {
 	const struct describe_job *job = ctx;
+	const struct cli *cli = job->cli;
 	const struct vmm_device_type *type = NULL;
 	const struct plugin *plugin = NULL;
-	int ret = plugin_find_type(
-		job->registry, job->cli->describe_type, NULL, &type, &plugin, error);
+	int ret;
 
+	if (names_plugin(cli->describe_name)) {
+		ret = find_plugin(job->registry, cli->describe_name, &plugin, error);
+		if (!ret)
+			describe_plugin(out, cli->json, plugin);
+		return ret;
+	}
+	ret = plugin_find_type(job->registry, cli->describe_name, NULL, &type, &plugin, error);
 	if (!ret)
-		describe_type(out, job->cli->json, type, plugin);
+		describe_type(out, cli->json, type, plugin);
 	return ret;
 }
 
@@ -89,8 +125,8 @@ static int describe(
 	int ret = child_run(describe_in_child, &job, &answer, &inner);
 
 	if (ret == VMM_E_GONE)
-		vmm_set_error(error, "the plugin for \"%s\" %s when it was asked for its options",
-			cli->describe_type, text);
+		vmm_set_error(error, "the plugin %s\"%s\" %s when it was asked for its options",
+			names_plugin(cli->describe_name) ? "" : "for ", cli->describe_name, text);
 	else if (ret)
 		vmm_set_error(error, "%s", text);
 	else
@@ -102,7 +138,7 @@ static int describe(
 static bool describe_core_group(const struct cli *cli)
 {
 	for (const struct schema_group *group = schema_core_groups; group->name; group++) {
-		if (strcmp(group->name, cli->describe_type) != 0)
+		if (strcmp(group->name, cli->describe_name) != 0)
 			continue;
 		describe_group(stdout, cli->json, group);
 		return true;
@@ -149,6 +185,10 @@ bool cli_run_info(const struct cli *cli, int *ret_status)
 		return true;
 	case CLI_VERSION:
 		print_version();
+		*ret_status = finish_output(&error);
+		return true;
+	case CLI_ABI_INFO:
+		describe_abi(stdout, cli->json);
 		*ret_status = finish_output(&error);
 		return true;
 	case CLI_DESCRIBE:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The schema of a device type or of a group of the core, as text or JSON. */
+/* A plugin, a device type or a group of the core, as text or JSON. */
 #include <string.h>
 
 #include "cli/describe.h"
@@ -93,6 +93,51 @@ void describe_group(FILE *out, bool as_json, const struct schema_group *group)
 	putc('\n', out);
 }
 
+static void json_plugin(struct json *json, const struct plugin *plugin)
+{
+	char abi[32];
+
+	json_open(json, "plugin", '{');
+	json_text(json, "id", plugin->id);
+	json_text(json, "version", plugin->version);
+	json_text(json, "summary", plugin->summary);
+	json_text(json, "file", plugin->file);
+	snprintf(abi, sizeof(abi), "%u.%u", plugin->abi_major, plugin->abi_minor);
+	json_text(json, "abi", abi);
+	json_number(json, "min_host_minor", plugin->min_host_minor);
+	json_close(json, '}');
+}
+
+static void json_type(struct json *json, const struct vmm_device_type *type)
+{
+	json_text(json, "type", type->name);
+	json_text(json, "summary", type->summary);
+	json_text(json, "threads", thread_model_name(type->thread_model));
+	json_open(json, "provides", '[');
+	for (uint64_t i = 0; i < type->provides_count; i++)
+		json_text(json, NULL, type->provides[i]);
+	json_close(json, ']');
+	json_options(json, "options", type->options, type->option_count);
+}
+
+static void text_plugin(FILE *out, const struct plugin *plugin)
+{
+	fprintf(out, "  plugin %s %s, %s\n", plugin->id, plugin->version, plugin->file);
+	fprintf(out, "  built with ABI %u.%u, works from %u.%u on\n", plugin->abi_major,
+		plugin->abi_minor, plugin->abi_major, plugin->min_host_minor);
+}
+
+static void text_type(FILE *out, const struct vmm_device_type *type)
+{
+	fprintf(out, "  threads: %s\n", thread_model_name(type->thread_model));
+	for (uint64_t i = 0; i < type->provides_count; i++)
+		fprintf(out, "  offers %s\n", type->provides[i]);
+	putc('\n', out);
+	if (!type->option_count)
+		fputs("  no options\n", out);
+	text_options(out, type->options, type->option_count, 2);
+}
+
 void describe_type(
 	FILE *out, bool as_json, const struct vmm_device_type *type, const struct plugin *plugin)
 {
@@ -100,28 +145,42 @@ void describe_type(
 
 	if (!as_json) {
 		fprintf(out, "%s: %s\n", type->name, type->summary);
-		fprintf(out, "  plugin %s %s, %s\n", plugin->id, plugin->version, plugin->file);
-		for (uint64_t i = 0; i < type->provides_count; i++)
-			fprintf(out, "  offers %s\n", type->provides[i]);
-		putc('\n', out);
-		text_options(out, type->options, type->option_count, 2);
+		text_plugin(out, plugin);
+		text_type(out, type);
 		fputs("\nKeys that every device has: vmm --describe device\n", out);
 		return;
 	}
 	json_open(&json, NULL, '{');
-	json_text(&json, "type", type->name);
-	json_text(&json, "summary", type->summary);
-	json_open(&json, "plugin", '{');
-	json_text(&json, "id", plugin->id);
-	json_text(&json, "version", plugin->version);
-	json_text(&json, "file", plugin->file);
+	json_type(&json, type);
+	json_plugin(&json, plugin);
 	json_close(&json, '}');
-	json_text(&json, "threads", thread_model_name(type->thread_model));
-	json_open(&json, "provides", '[');
-	for (uint64_t i = 0; i < type->provides_count; i++)
-		json_text(&json, NULL, type->provides[i]);
+	putc('\n', out);
+}
+
+void describe_plugin(FILE *out, bool as_json, const struct plugin *plugin)
+{
+	struct json json = {out, true};
+
+	if (!as_json) {
+		fprintf(out, "%s: %s\n", plugin->id, plugin->summary);
+		text_plugin(out, plugin);
+		for (size_t i = 0; i < plugin->type_count; i++) {
+			fprintf(out, "\n%s: %s\n", plugin->types[i]->name,
+				plugin->types[i]->summary);
+			text_type(out, plugin->types[i]);
+		}
+		fputs("\nKeys that every device has: vmm --describe device\n", out);
+		return;
+	}
+	json_open(&json, NULL, '{');
+	json_plugin(&json, plugin);
+	json_open(&json, "types", '[');
+	for (size_t i = 0; i < plugin->type_count; i++) {
+		json_open(&json, NULL, '{');
+		json_type(&json, plugin->types[i]);
+		json_close(&json, '}');
+	}
 	json_close(&json, ']');
-	json_options(&json, "options", type->options, type->option_count);
 	json_close(&json, '}');
 	putc('\n', out);
 }

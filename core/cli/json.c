@@ -1,21 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The few pieces of JSON (RFC 8259) that the command line prints. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "cli/json.h"
+#include "config/utf8.h"
 
+/* Texts of plugins and paths may be any bytes; what is no UTF-8 becomes U+FFFD. */
 static void write_string(FILE *out, const char *text)
 {
-	putc('"', out);
-	for (; *text; text++) {
-		unsigned char byte = (unsigned char)*text;
+	size_t left = strlen(text);
 
-		if (byte == '"' || byte == '\\')
+	putc('"', out);
+	while (left) {
+		unsigned char byte = (unsigned char)*text;
+		size_t bytes = utf8_bytes(text, left);
+
+		if (!bytes)
+			fputs("\\ufffd", out);
+		else if (byte == '"' || byte == '\\')
 			fprintf(out, "\\%c", byte);
 		else if (byte < 0x20)
 			fprintf(out, "\\u%04x", byte);
 		else
-			putc(byte, out);
+			fwrite(text, 1, bytes, out);
+		text += bytes ? bytes : 1;
+		left -= bytes ? bytes : 1;
 	}
 	putc('"', out);
 }

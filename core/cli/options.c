@@ -18,6 +18,7 @@ enum key {
 	KEY_DESCRIBE,
 	KEY_JSON,
 	KEY_LIST_PLUGINS,
+	KEY_ABI_INFO,
 	KEY_LOG_LEVEL,
 	KEY_VERSION,
 };
@@ -27,9 +28,10 @@ const struct cli_option cli_options[] = {
 	{'s', 's', "set", "PATH=VALUE", "change or add one setting; may be repeated"},
 	{0, KEY_CHECK, "check", NULL, "check the configuration, start nothing"},
 	{0, KEY_DUMP_CONFIG, "dump-config", NULL, "print the configuration with all defaults"},
-	{0, KEY_DESCRIBE, "describe", "TYPE", "print the options of a device type or group"},
+	{0, KEY_DESCRIBE, "describe", "NAME", "print what a device type, group or plugin is"},
 	{0, KEY_LIST_PLUGINS, "list-plugins", NULL, "print the plugins that are installed"},
-	{0, KEY_JSON, "json", NULL, "with --describe or --list-plugins: print JSON"},
+	{0, KEY_ABI_INFO, "abi-info", NULL, "print the plugin ABI that this vmm speaks"},
+	{0, KEY_JSON, "json", NULL, "with the three above: print JSON"},
 	{0, KEY_LOG_LEVEL, "log-level", "LEVEL", "error, warn, info or debug"},
 	{0, KEY_VERSION, "version", NULL, "print the versions of vmm, its ABI and machines"},
 	{'h', 'h', "help", NULL, "print this help"},
@@ -83,8 +85,8 @@ static int set_action(struct cli *cli, enum cli_action action, struct vmm_error 
 {
 	if (cli->action != CLI_RUN && cli->action != action)
 		return fail(error,
-			"--check, --dump-config, --describe, --list-plugins, --version and --help "
-			"exclude each other",
+			"--check, --dump-config, --describe, --list-plugins, --abi-info, "
+			"--version and --help exclude each other",
 			NULL, NULL);
 	cli->action = action;
 	return 0;
@@ -109,10 +111,12 @@ static int handle(struct cli *cli, int key, struct vmm_error *error)
 	case KEY_DUMP_CONFIG:
 		return set_action(cli, CLI_DUMP_CONFIG, error);
 	case KEY_DESCRIBE:
-		cli->describe_type = optarg;
+		cli->describe_name = optarg;
 		return set_action(cli, CLI_DESCRIBE, error);
 	case KEY_LIST_PLUGINS:
 		return set_action(cli, CLI_LIST_PLUGINS, error);
+	case KEY_ABI_INFO:
+		return set_action(cli, CLI_ABI_INFO, error);
 	case KEY_JSON:
 		cli->json = true;
 		return 0;
@@ -141,8 +145,10 @@ static int check_combination(const struct cli *cli, int argc, char **argv, struc
 			cli->config_path ? NULL : "; a config file is given with -c FILE");
 	if (needs_config && !cli->config_path)
 		return fail(error, "no config file; give one with -c FILE", NULL, NULL);
-	if (cli->json && cli->action != CLI_DESCRIBE && cli->action != CLI_LIST_PLUGINS)
-		return fail(error, "--json goes with --describe or --list-plugins", NULL, NULL);
+	if (cli->json && cli->action != CLI_DESCRIBE && cli->action != CLI_LIST_PLUGINS &&
+		cli->action != CLI_ABI_INFO)
+		return fail(error, "--json goes with --describe, --list-plugins or --abi-info",
+			NULL, NULL);
 	return 0;
 }
 

@@ -16,7 +16,7 @@ struct cli_option {
 /** The last one has a NULL name. */
 extern const struct cli_option cli_options[];
 
-#define CLI_OPTION_COUNT 11
+#define CLI_OPTION_COUNT 12
 
 /** The text of --help. */
 void cli_write_help(FILE *out);

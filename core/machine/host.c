@@ -35,6 +35,15 @@ static const struct {
 	{VMM_STREAM_ID, &host_stream_table, sizeof(host_stream_table)},
 };
 
+bool machine_service(size_t index, struct machine_service *ret_service)
+{
+	if (index >= sizeof(services) / sizeof(services[0]))
+		return false;
+	ret_service->id = services[index].id;
+	ret_service->bytes = services[index].bytes;
+	return true;
+}
+
 static int32_t host_query(vmm_host *host, const char *id, uint64_t min_size, const void **ret_table)
 {
 	HOST_NEEDS_CONFIG(host, "query");

@@ -76,6 +76,15 @@ enum machine_end machine_run(const struct config *config, int *ret_status, struc
 /** What plugins are given when they are loaded for a machine. */
 const struct vmm_hello *machine_hello(void);
 
+/** A host service, for people and tests. */
+struct machine_service {
+	const char *id; /* "vmm.io/1" */
+	uint64_t bytes; /* of its table */
+};
+
+/** The service number `index`; false: there are fewer. */
+bool machine_service(size_t index, struct machine_service *ret_service);
+
 /** Ends the machine, soon; only the first call counts. [any] */
 void machine_stop(struct machine *machine, enum machine_end end, int status);
 

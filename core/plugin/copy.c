@@ -249,7 +249,12 @@ int plugin_copy_desc(struct arena *arena, const struct plugin_info *info,
 	const struct vmm_plugin_desc *table, struct plugin *ret_plugin, struct vmm_error *error)
 {
 	const struct vmm_device_type **types;
-	struct plugin plugin = {.file = info->file};
+	struct plugin plugin = {
+		.file = info->file,
+		.abi_major = info->abi_major,
+		.abi_minor = info->abi_minor,
+		.min_host_minor = info->min_host_minor,
+	};
 	struct vmm_plugin_desc desc;
 	int ret =
 		copy_table(table, DESC_FIRST_BYTES, &desc, sizeof(desc), "vmm_plugin_desc", error);

@@ -39,6 +39,9 @@ struct plugin {
 	const char *id;
 	const char *version;
 	const char *summary;
+	uint32_t abi_major; /* built with */
+	uint32_t abi_minor;
+	uint32_t min_host_minor;
 	const struct vmm_device_type *const *types;
 	size_t type_count;
 };

@@ -58,10 +58,12 @@ static void each_action(void **state)
 	assert_int_equal(cli.action, CLI_DUMP_CONFIG);
 	assert_int_equal(parse("vmm --describe virtio-blk --json"), 0);
 	assert_int_equal(cli.action, CLI_DESCRIBE);
-	assert_string_equal(cli.describe_type, "virtio-blk");
+	assert_string_equal(cli.describe_name, "virtio-blk");
 	assert_true(cli.json);
 	assert_int_equal(parse("vmm --list-plugins"), 0);
 	assert_int_equal(cli.action, CLI_LIST_PLUGINS);
+	assert_int_equal(parse("vmm --abi-info --json"), 0);
+	assert_int_equal(cli.action, CLI_ABI_INFO);
 	assert_int_equal(parse("vmm --version"), 0);
 	assert_int_equal(cli.action, CLI_VERSION);
 	assert_int_equal(parse("vmm -h"), 0);
@@ -91,10 +93,11 @@ static void what_is_wrong_is_said(void **state)
 	refuse("vmm -c a -c b",
 		"-c is there twice; a guest has one config file, which can @include others; see "
 		"vmm --help");
-	refuse("vmm -c a --check --version",
-		"--check, --dump-config, --describe, --list-plugins, --version and --help exclude "
-		"each other; see vmm --help");
-	refuse("vmm -c a --json", "--json goes with --describe or --list-plugins; see vmm --help");
+	refuse("vmm -c a --check --version", "--check, --dump-config, --describe, --list-plugins, "
+					     "--abi-info, --version and --help exclude "
+					     "each other; see vmm --help");
+	refuse("vmm -c a --json",
+		"--json goes with --describe, --list-plugins or --abi-info; see vmm --help");
 	refuse("vmm -c a --log-level loud",
 		"--log-level is error, warn, info or debug, not loud; see vmm --help");
 }

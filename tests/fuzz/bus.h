@@ -8,7 +8,8 @@
 
 #include <stdbool.h>
 
-#include "fake_pci_driver.h"
+#include <vmm/testkit/pci_driver.h>
+
 #include "fuzz.h"
 
 #define BUS_FUNCTIONS   2u

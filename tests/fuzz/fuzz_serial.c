@@ -3,7 +3,8 @@
  * Fuzz target: the serial port as it is shipped, with a guest that accesses its ports in any width
  * and order, a host that types, and a reader that is slow.
  */
-#include "fake_host.h"
+#include <vmm/testkit/host.h>
+
 #include "fuzz.h"
 
 #define PORT 0x3f8u

@@ -13,8 +13,7 @@
 #include <cmocka.h>
 
 #include <vmm/support.h>
-
-#include "fake_cmocka.h"
+#include <vmm/testkit/cmocka.h>
 
 #define PORT 0x100u
 

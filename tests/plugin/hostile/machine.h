@@ -18,8 +18,8 @@
 
 #include <cmocka.h>
 
-#include "fake_cmocka.h"
-#include "fake_virtio_driver.h"
+#include <vmm/testkit/cmocka.h>
+#include <vmm/testkit/virtio_driver.h>
 
 #ifndef MACHINE_RAM_BYTES
 #define MACHINE_RAM_BYTES (16u << 20)

@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "fake_cmocka.h"
-#include "fake_pci_driver.h"
+#include <vmm/testkit/cmocka.h>
+#include <vmm/testkit/pci_driver.h>
 
 #define RIG_VENDOR 0x1234u
 #define RIG_DEVICE 0x5678u

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "fake_cmocka.h"
+#include <vmm/testkit/cmocka.h>
 
 static int set_up(void **state)
 {

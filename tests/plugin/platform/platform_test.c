@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "fake_cmocka.h"
+#include <vmm/testkit/cmocka.h>
 
 #define SLEEP_CONTROL 0x600
 #define SLEEP_STATUS  0x601

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "fake_cmocka.h"
+#include <vmm/testkit/cmocka.h>
 
 #define S UINT64_C(1000000000)
 

@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "fake_cmocka.h"
-#include "fake_host.h"
+#include <vmm/testkit/cmocka.h>
+#include <vmm/testkit/host.h>
 
 #define COM1 0x3f8u
 #define GSI  4u

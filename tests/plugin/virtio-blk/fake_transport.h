@@ -7,7 +7,7 @@
 #ifndef TEST_FAKE_TRANSPORT_H
 #define TEST_FAKE_TRANSPORT_H
 
-#include "fake_host.h"
+#include <vmm/testkit/host.h>
 
 #define TRANSPORT_TYPE "test-transport"
 

@@ -6,7 +6,8 @@
 #ifndef TEST_RIG_H
 #define TEST_RIG_H
 
-#include "fake_host.h"
+#include <vmm/testkit/host.h>
+
 #include "fake_transport.h"
 #include "wire.h"
 

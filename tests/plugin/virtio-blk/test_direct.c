@@ -15,7 +15,8 @@
 
 #include <cmocka.h>
 
-#include "fake_cmocka.h"
+#include <vmm/testkit/cmocka.h>
+
 #include "rig.h"
 
 static uint8_t *unaligned(uint64_t bytes, uint32_t by, void **ret_memory)

@@ -12,7 +12,8 @@
 
 #include <cmocka.h>
 
-#include "fake_cmocka.h"
+#include <vmm/testkit/cmocka.h>
+
 #include "rig.h"
 
 #define EXTRA(...) FAKE_OPTIONS(__VA_ARGS__)

@@ -25,7 +25,8 @@
 
 #include <cmocka.h>
 
-#include "fake_cmocka.h"
+#include <vmm/testkit/cmocka.h>
+
 #include "rig.h"
 
 static uint8_t sector[BLK_SECTOR_BYTES];

@@ -9,7 +9,8 @@
 
 #include <cmocka.h>
 
-#include "fake_cmocka.h"
+#include <vmm/testkit/cmocka.h>
+
 #include "limit.h"
 #include "rig.h"
 

@@ -14,7 +14,8 @@
 
 #include <cmocka.h>
 
-#include "fake_cmocka.h"
+#include <vmm/testkit/cmocka.h>
+
 #include "rig.h"
 #include "syscalls.h"
 

@@ -16,8 +16,9 @@
 
 #include <cmocka.h>
 
-#include "fake_cmocka.h"
-#include "fake_virtio_driver.h"
+#include <vmm/testkit/cmocka.h>
+#include <vmm/testkit/virtio_driver.h>
+
 #include "rig.h"
 
 #define RAM_BASE  0x100000u

@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "fake_cmocka.h"
-#include "fake_virtio_driver.h"
+#include <vmm/testkit/cmocka.h>
+#include <vmm/testkit/virtio_driver.h>
 
 #define RIG_NET_ID    1u
 #define RIG_HDR_BYTES 12u

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "fake_cmocka.h"
-#include "fake_virtio_driver.h"
+#include <vmm/testkit/cmocka.h>
+#include <vmm/testkit/virtio_driver.h>
 
 #define RNG_ID 4u
 #define LIMIT  65536u

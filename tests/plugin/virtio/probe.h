@@ -16,8 +16,8 @@
 
 #include <cmocka.h>
 
-#include "fake_cmocka.h"
-#include "fake_virtio_driver.h"
+#include <vmm/testkit/cmocka.h>
+#include <vmm/testkit/virtio_driver.h>
 
 #define PROBE_ID     42u
 #define PROBE_QUEUES 3u

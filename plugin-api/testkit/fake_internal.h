@@ -10,8 +10,7 @@
 #include <time.h>
 
 #include <vmm/support.h>
-
-#include "fake_host.h"
+#include <vmm/testkit/host.h>
 
 /* Contexts in which plugin code runs. FREE is the test's own code: everything is allowed there. */
 #define CTX_FREE   0u

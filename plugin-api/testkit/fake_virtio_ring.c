@@ -7,7 +7,8 @@
 #include <string.h>
 
 #include "fake_internal.h"
-#include "fake_virtio_driver.h"
+
+#include <vmm/testkit/virtio_driver.h>
 
 #define EVENT_IDX       (1ull << 29)
 #define DESC_BYTES      16u

@@ -2,7 +2,7 @@
 /*
  * The guest's side of PCI (PCI Local Bus 3.0, 3.2.2.3.2 and 6; PCI Express 4.0, 7.2.2).
  */
-#include "fake_pci_driver.h"
+#include <vmm/testkit/pci_driver.h>
 
 #define CONFIG_ADDRESS 0xcf8u
 #define CONFIG_DATA    0xcfcu

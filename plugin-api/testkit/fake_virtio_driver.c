@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vmm/testkit/virtio_driver.h>
+
 #include "fake_internal.h"
-#include "fake_virtio_driver.h"
 
 #define PCI_VENDOR  0x1af4u
 #define PCI_DEVICE  0x1040u

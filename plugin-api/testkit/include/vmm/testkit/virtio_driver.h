@@ -19,11 +19,15 @@
  *
  * A driver is used by one thread at a time; different drivers may be used by different threads.
  */
-#ifndef VMM_TESTKIT_FAKE_VIRTIO_DRIVER_H
-#define VMM_TESTKIT_FAKE_VIRTIO_DRIVER_H
+#ifndef VMM_TESTKIT_VIRTIO_DRIVER_H
+#define VMM_TESTKIT_VIRTIO_DRIVER_H
 
-#include "fake_host.h"
-#include "fake_pci_driver.h"
+#include <vmm/testkit/host.h>
+#include <vmm/testkit/pci_driver.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* Device status bits (virtio 1.2, 2.1). */
 #define FAKE_VIRTIO_ACKNOWLEDGE 0x01u
@@ -242,5 +246,9 @@ uint16_t fake_virtio_used_index(struct fake_virtio *driver, uint32_t queue);
 /** used.flags and avail_event as the device wrote them. */
 uint16_t fake_virtio_used_flags(struct fake_virtio *driver, uint32_t queue);
 uint16_t fake_virtio_avail_event(struct fake_virtio *driver, uint32_t queue);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

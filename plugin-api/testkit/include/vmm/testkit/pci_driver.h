@@ -3,10 +3,14 @@
  * The guest's side of PCI: what firmware and an operating system do with a bus, over the accesses
  * of a fake host. It trusts the bus like a driver would; it is not a test by itself.
  */
-#ifndef VMM_TESTKIT_FAKE_PCI_DRIVER_H
-#define VMM_TESTKIT_FAKE_PCI_DRIVER_H
+#ifndef VMM_TESTKIT_PCI_DRIVER_H
+#define VMM_TESTKIT_PCI_DRIVER_H
 
-#include "fake_host.h"
+#include <vmm/testkit/host.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /** A base address register as the driver found it. */
 struct fake_pci_bar {
@@ -95,5 +99,9 @@ int fake_msix_pending(const struct fake_pci_device *device, uint32_t vector);
 #define FAKE_PCI_CMD_INTX_OFF   0x400u
 #define FAKE_PCI_CAP_ID_VENDOR  0x09u
 #define FAKE_PCI_CAP_ID_MSIX    0x11u
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -20,17 +20,26 @@
  * called on the wrong thread or in the wrong phase, a resource left behind) is a "problem":
  * it is collected and fails the test in fake_host_destroy().
  */
-#ifndef VMM_TESTKIT_FAKE_HOST_H
-#define VMM_TESTKIT_FAKE_HOST_H
+#ifndef VMM_TESTKIT_HOST_H
+#define VMM_TESTKIT_HOST_H
 
 #include <vmm/plugin.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct fake_host;
 
-/** Path of a plugin that was built in this tree. */
-#define FAKE_PLUGIN(name) VMM_TESTKIT_PLUGIN_DIR "/" name ".so"
+/**
+ * Path of a plugin: one that was built along with the test, in VMM_TESTKIT_PLUGIN_DIR, and one that
+ * was installed with vmm ("pci", "virtio"), in VMM_TESTKIT_VMM_DIR. vmm_add_plugin_test() of CMake
+ * defines both; vmm-plugin-testkit.pc defines the second.
+ */
+#define FAKE_PLUGIN(name)     VMM_TESTKIT_PLUGIN_DIR "/" name ".so"
+#define FAKE_VMM_PLUGIN(name) VMM_TESTKIT_VMM_DIR "/" name ".so"
 
-/** Option strings for fake_device_add; without any, pass NULL. */
+/** Option strings for fake_device_add; without any, pass NULL. C only: C++ names an array. */
 #define FAKE_OPTIONS(...)                                                                          \
 	(const char *const[])                                                                      \
 	{                                                                                          \
@@ -42,7 +51,7 @@ struct fake_host;
  */
 
 /** Called with the text when a test has to fail. Default: print it and abort(). See
- * fake_cmocka.h for one that suits cmocka. */
+ * cmocka.h for one that suits cmocka. */
 void fake_set_fail_handler(void (*handler)(const char *text));
 
 /** 1 and forgets it, if there is a problem whose text contains `part`; else 0. */
@@ -318,5 +327,9 @@ void fake_stop_clear(struct fake_host *host);
 
 /** Fires VMM_EVENT_... for all who subscribed, on their loops. */
 void fake_event(struct fake_host *host, uint32_t events);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

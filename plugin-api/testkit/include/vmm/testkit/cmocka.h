@@ -2,10 +2,10 @@
 /*
  * Makes failures of the testkit failures of the running cmocka test. Include it behind cmocka.h.
  */
-#ifndef VMM_TESTKIT_FAKE_CMOCKA_H
-#define VMM_TESTKIT_FAKE_CMOCKA_H
+#ifndef VMM_TESTKIT_CMOCKA_H
+#define VMM_TESTKIT_CMOCKA_H
 
-#include "fake_host.h"
+#include <vmm/testkit/host.h>
 
 static inline void fake_cmocka_fail(const char *text)
 {

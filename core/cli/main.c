@@ -3,10 +3,15 @@
  * The vmm program: command line, configuration and plugins, machine; each step may end it.
  */
 #include "cli/cli.h"
+#include "cli/supervise.h"
 #include "log/log.h"
 #include "loop/signals.h"
 #include "loop/terminal.h"
 #include "machine/machine.h"
+#include "sandbox/sandbox.h"
+
+/* Inherited fds that a configuration can name. */
+#define FDS_MAX 256
 
 static int exit_status(enum machine_end end, int guest_status)
 {
@@ -32,7 +37,7 @@ static int exit_status(enum machine_end end, int guest_status)
 	}
 }
 
-static int start_log(const struct config *config, struct vmm_error *error)
+static int configure_log(const struct config *config, struct vmm_error *error)
 {
 	struct log_config log = {.level = config->log.level, .path = config->log.file};
 	char text[CONFIG_ERROR_BYTES] = "";
@@ -40,30 +45,53 @@ static int start_log(const struct config *config, struct vmm_error *error)
 	char place[CONFIG_ERROR_BYTES];
 	int ret = log_configure(&log, &own);
 
-	if (ret == 0)
-		ret = log_start(&own);
 	if (ret < 0)
 		vmm_set_error(error, "%s: log: %s",
 			config_place_text(config->log.file_place, place, sizeof(place)), text);
 	return ret;
 }
 
-static int run(const struct config *config, struct vmm_error *error)
+static int prepare_sandbox(const struct config *config, struct vmm_error *error)
 {
+	static const enum sandbox_mode modes[] = {
+		[CONFIG_SANDBOX_OFF] = SANDBOX_OFF,
+		[CONFIG_SANDBOX_ON] = SANDBOX_ON,
+		[CONFIG_SANDBOX_STRICT] = SANDBOX_STRICT,
+	};
+	int keep[FDS_MAX];
+	struct sandbox_options options = {
+		.mode = modes[config->machine.sandbox],
+		.user = config->machine.user,
+		.keep = keep,
+		.keep_count = config_fds(config, keep, FDS_MAX),
+	};
+
+	return sandbox_prepare(&options, error);
+}
+
+static int run(void *ctx)
+{
+	const struct config *config = ctx;
+	char text[CONFIG_ERROR_BYTES] = "";
+	struct vmm_error error = {sizeof(error), text, sizeof(text)};
 	enum machine_end end;
 	int guest_status = 0;
+	int ret;
 
-	if (start_log(config, error) < 0) {
-		cli_print_error(error);
+	if (configure_log(config, &error) < 0) {
+		cli_print_error(&error);
 		return CLI_EXIT_DEVICE;
 	}
-	do {
-		end = machine_run(config, &guest_status, error);
-	} while (end == MACHINE_END_RESET && config->machine.on_reset == CONFIG_ON_RESET_RESTART);
+	ret = prepare_sandbox(config, &error);
+	if (ret < 0) {
+		cli_print_error(&error);
+		return ret == VMM_E_INVAL ? CLI_EXIT_USAGE : CLI_EXIT_HOST;
+	}
+	end = machine_run(config, &guest_status, &error);
 	log_stop();
 	if (end == MACHINE_END_NO_HOST || end == MACHINE_END_NO_DEVICE ||
 		end == MACHINE_END_NO_KERNEL)
-		cli_print_error(error);
+		cli_print_error(&error);
 	return exit_status(end, guest_status);
 }
 
@@ -78,7 +106,9 @@ static int load_and_run(const struct cli *cli, struct vmm_error *error)
 		cli_print_error(error);
 	} else if (!cli_run_config(cli, config, &status)) {
 		plugin_each_code(registry, signals_name_code);
-		status = run(config, error);
+		status = config->machine.on_reset == CONFIG_ON_RESET_RESTART
+				 ? supervise(run, config, CLI_EXIT_RESET)
+				 : run(config);
 	}
 	config_free(config);
 	plugin_registry_destroy(registry);
@@ -93,6 +123,7 @@ int main(int argc, char **argv)
 	struct cli cli;
 
 	terminal_fill_standard_fds();
+	sandbox_begin();
 	if (cli_parse(argc, argv, &cli, &error))
 		cli_print_error(&error);
 	else if (!cli_run_info(&cli, &status))

@@ -32,6 +32,12 @@ enum config_on_reset {
 	CONFIG_ON_RESET_RESTART,
 };
 
+enum config_sandbox {
+	CONFIG_SANDBOX_OFF,
+	CONFIG_SANDBOX_ON,
+	CONFIG_SANDBOX_STRICT,
+};
+
 struct config_machine {
 	const char *type; /* "pc-1.0" */
 	uint32_t compat_level;
@@ -42,6 +48,8 @@ struct config_machine {
 	bool prealloc;
 	bool lock_memory;
 	enum config_on_reset on_reset;
+	enum config_sandbox sandbox;
+	const char *user; /* or NULL */
 	struct config_place memory_place;
 };
 
@@ -144,6 +152,9 @@ const struct config_device *config_ref(const struct config *config, const struct
 
 /** `number` of a VMM_OPT_REF value that stands for devices[index]; never 0. */
 int64_t config_ref_number(size_t index);
+
+/** The numbers of all VMM_OPT_FD values of devices; returns how many, at most max. */
+size_t config_fds(const struct config *config, int *ret_fds, size_t max);
 
 /** "guest.cfg:12", "-s machine.cpus=9" or "(default)"; cut if it does not fit. Returns buffer. */
 const char *config_place_text(struct config_place place, char *buffer, size_t bytes);

@@ -252,3 +252,25 @@ const char *config_warning(const struct config *public, size_t number)
 		warning = warning->next;
 	return warning->text;
 }
+
+static size_t value_fds(const struct vmm_value *value, int *ret_fds, size_t max)
+{
+	size_t count = 0;
+
+	if (value->type == VMM_OPT_FD && value->flags & VMM_VALUE_PRESENT && max > 0)
+		ret_fds[count++] = (int)value->number;
+	for (uint64_t i = 0; i < value->item_count; i++)
+		count += value_fds(value->items[i], ret_fds + count, max - count);
+	return count;
+}
+
+size_t config_fds(const struct config *config, int *ret_fds, size_t max)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < config->device_count; i++)
+		for (uint64_t j = 0; j < config->devices[i].value_count; j++)
+			count += value_fds(
+				config->devices[i].values[j], ret_fds + count, max - count);
+	return count;
+}

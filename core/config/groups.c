@@ -12,6 +12,7 @@
 
 static const char *const machine_types[] = {"pc-1.0"};
 static const char *const on_reset_names[] = {"exit", "restart"};
+static const char *const sandbox_names[] = {"off", "on", "strict"};
 static const char *const log_levels[] = {"error", "warn", "info", "debug"};
 
 static const struct vmm_option *const machine_options[MACHINE_COUNT] = {
@@ -34,6 +35,12 @@ static const struct vmm_option *const machine_options[MACHINE_COUNT] = {
 	[MACHINE_ON_RESET] = OPTION(.name = "on_reset", .type = VMM_OPT_ENUM, NAMES(on_reset_names),
 		.default_text = "exit",
 		.doc = "what a reset by the guest does: end vmm with status 10, or start again"),
+	[MACHINE_SANDBOX] = OPTION(.name = "sandbox", .type = VMM_OPT_ENUM, NAMES(sandbox_names),
+		.default_text = "on",
+		.doc = "whether vmm gives up what it does not need before the guest runs; strict: "
+		       "or does not start"),
+	[MACHINE_USER] = OPTION(.name = "user", .type = VMM_OPT_STRING, .min = 1, .max = 256,
+		.doc = "user that a vmm started by root becomes before the guest runs"),
 };
 
 static const struct vmm_option *const module_options[MODULE_COUNT] = {

@@ -66,6 +66,8 @@ static int fill_machine(struct config_private *config, struct vmm_error *error)
 	machine->prealloc = values[MACHINE_PREALLOC]->number;
 	machine->lock_memory = values[MACHINE_LOCK_MEMORY]->number;
 	machine->on_reset = (enum config_on_reset)values[MACHINE_ON_RESET]->number;
+	machine->sandbox = (enum config_sandbox)values[MACHINE_SANDBOX]->number;
+	machine->user = text_of(values[MACHINE_USER]);
 	page_bytes = machine->hugepages ? 2u << 20 : 4096;
 	if (machine->memory_bytes % page_bytes)
 		return config_fail(error, machine->memory_place, "machine.memory",

@@ -134,9 +134,9 @@ int log_configure(const struct log_config *config, struct vmm_error *error)
 	return 0;
 }
 
-int log_start(struct vmm_error *error)
+int log_start(void (*thread_started)(void), struct vmm_error *error)
 {
-	int ret = log_writer_start();
+	int ret = log_writer_start(thread_started);
 
 	if (ret < 0)
 		vmm_set_error(error, "the thread of the log cannot be started");

@@ -44,8 +44,11 @@ uint32_t log_level_from_name(const char *name);
 /** The name of a level; "?" for an unknown one. [any] */
 const char *log_level_name(uint32_t level);
 
-/** Starts the thread that writes. Until then lines are written by the caller. [config] */
-int log_start(struct vmm_error *error);
+/**
+ * Starts the thread that writes. Until then lines are written by the caller. The thread calls
+ * thread_started first; NULL is allowed. [config]
+ */
+int log_start(void (*thread_started)(void), struct vmm_error *error);
 
 /** Writes what is buffered, for at most a second, and ends the thread. [config] */
 void log_stop(void);

@@ -29,6 +29,7 @@ static struct {
 	pthread_cond_t wake;  /* for the thread: there are lines, or it is to end */
 	pthread_cond_t idle;  /* for log_writer_stop(): the thread has ended */
 	pthread_t thread;
+	void (*thread_started)(void); /* set before the thread is */
 	bool started;
 	bool stopping;
 	bool ended;
@@ -121,6 +122,8 @@ static void *writer_thread(void *unused)
 
 	(void)unused;
 	prctl(PR_SET_NAME, "log");
+	if (writer.thread_started)
+		writer.thread_started();
 	pthread_mutex_lock(&writer.lock);
 	for (;;) {
 		size_t bytes = take_locked(chunk);
@@ -158,7 +161,7 @@ int log_writer_set_fd(int fd)
 	return ret;
 }
 
-int log_writer_start(void)
+int log_writer_start(void (*thread_started)(void))
 {
 	int err = 0;
 
@@ -168,6 +171,7 @@ int log_writer_start(void)
 	} else if (!writer.started) {
 		writer.stopping = false;
 		writer.ended = false;
+		writer.thread_started = thread_started;
 		err = thread_start(&writer.thread, writer_thread, NULL);
 		writer.started = !err;
 	}

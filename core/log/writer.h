@@ -16,7 +16,7 @@ void log_writer_put(const char *line, size_t bytes);
 int log_writer_set_fd(int fd);
 
 /** Starts the thread. Returns 0 or VMM_E_.... [config] */
-int log_writer_start(void);
+int log_writer_start(void (*thread_started)(void));
 
 /** Ends it, after writing what is there for at most a second. [config] */
 void log_writer_stop(void);

@@ -86,7 +86,8 @@ static const char *signal_name(int signal)
 	}
 }
 
-static void put_signal(struct crash_text *text, int signal, const siginfo_t *info)
+static void put_signal(
+	struct crash_text *text, int signal, const siginfo_t *info, const greg_t *registers)
 {
 	crash_put(text, "vmm: crash: ");
 	crash_put(text, signal_name(signal));
@@ -99,7 +100,13 @@ static void put_signal(struct crash_text *text, int signal, const siginfo_t *inf
 	} else if (signal == SIGSYS) {
 		crash_put(text, ", system call ");
 		crash_put_number(text, (uint64_t)info->si_syscall);
-		crash_put(text, " is not allowed on this thread");
+		crash_put(text, " (");
+		crash_put_hex(text, (uintptr_t)registers[REG_RDI]);
+		crash_put(text, ", ");
+		crash_put_hex(text, (uintptr_t)registers[REG_RSI]);
+		crash_put(text, ", ");
+		crash_put_hex(text, (uintptr_t)registers[REG_RDX]);
+		crash_put(text, ") is not allowed on this thread");
 	} else if (signal == SIGSEGV || signal == SIGBUS) {
 		crash_put(text, ", access to address ");
 		crash_put_hex(text, (uintptr_t)info->si_addr);
@@ -166,7 +173,7 @@ static void report(int signal, const siginfo_t *info, const ucontext_t *context)
 	uintptr_t offset;
 
 	prctl(PR_GET_NAME, thread);
-	put_signal(&text, signal, info);
+	put_signal(&text, signal, info, registers);
 	crash_put(&text, "\n  thread: ");
 	crash_put(&text, thread);
 	put_code(&text, "\n  code: ", code);

@@ -12,6 +12,7 @@
 #include "log/log.h"
 #include "loop/internal.h"
 #include "loop/signals.h"
+#include "sandbox/sandbox.h"
 #include "thread/thread.h"
 
 static _Thread_local struct loop *current;
@@ -249,6 +250,7 @@ static void *thread_main(void *arg)
 	strncpy(name, loop->name, sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
 	prctl(PR_SET_NAME, name);
+	sandbox_thread(SANDBOX_LOOP);
 	run(loop);
 	return NULL;
 }

@@ -17,6 +17,7 @@
 #include <vmm/support.h>
 
 #include "log/log.h"
+#include "loop/last_name.h"
 #include "loop/stream_impl.h"
 
 #define NAME_BYTES 64
@@ -25,7 +26,7 @@ struct pty {
 	struct stream stream;
 	int slave; /* 0: not open yet; it is never a standard fd */
 	char slave_name[NAME_BYTES];
-	char *link; /* NULL: none was made */
+	struct last_name link; /* base NULL: none was made */
 };
 
 /* Creates the slave's device in raw mode: with echo, a guest would get its own output as input. */
@@ -72,12 +73,13 @@ static int make_link(struct pty *pty, const char *path, struct vmm_error *error)
 			path, strerror(errno));
 		return ret;
 	}
-	pty->link = strdup(path);
-	if (pty->link)
+	int err = last_name_init(&pty->link, path);
+
+	if (!err)
 		return 0;
 	unlink(path);
-	vmm_set_error(error, "there is no memory for a console");
-	return VMM_E_NOMEM;
+	vmm_set_error(error, "the directory of \"%s\" cannot be opened: %s", path, strerror(-err));
+	return VMM_E_IO;
 }
 
 static int open_pty(struct stream *stream, const struct stream_args *args, struct vmm_error *error)
@@ -102,7 +104,7 @@ static int open_pty(struct stream *stream, const struct stream_args *args, struc
 			return ret;
 	}
 	log_write(VMM_LOG_INFO, stream->name, "the console is on %s%s%s", pty->slave_name,
-		pty->link ? ", linked from " : "", pty->link ? pty->link : "");
+		pty->link.base ? ", linked from " : "", pty->link.base ? args->path : "");
 	return 0;
 }
 
@@ -111,15 +113,11 @@ static void close_pty(struct stream *stream)
 	struct pty *pty = (struct pty *)stream;
 	char target[PATH_MAX];
 
-	if (pty->link) {
-		/* Another vmm may have taken the name over. */
-		ssize_t bytes = readlink(pty->link, target, sizeof(target) - 1);
-
-		target[bytes < 0 ? 0 : bytes] = '\0';
-		if (!strcmp(target, pty->slave_name))
-			unlink(pty->link);
-		free(pty->link);
-	}
+	/* Another vmm may have taken the name over. */
+	if (pty->link.base && last_name_read_link(&pty->link, target, sizeof(target)) > 0 &&
+		!strcmp(target, pty->slave_name))
+		last_name_remove(&pty->link);
+	last_name_fini(&pty->link);
 	if (pty->slave)
 		close(pty->slave);
 }

@@ -16,6 +16,7 @@
 #include <vmm/support.h>
 
 #include "log/log.h"
+#include "loop/last_name.h"
 #include "loop/stream_impl.h"
 
 #define BACKLOG  4
@@ -26,7 +27,7 @@ struct unix_stream {
 	struct channel listener;
 	struct loop_timer *retry; /* when there was no fd for a client */
 	struct sockaddr_un address;
-	bool bound; /* the file is ours to remove */
+	struct last_name name; /* of the file, which is ours to remove; base NULL: it is not */
 	dev_t device;
 	ino_t inode;
 };
@@ -159,8 +160,8 @@ static int bind_socket(struct unix_stream *sock, int fd, struct vmm_error *error
 			error, "console socket \"%s\" cannot be made: %s", path, strerror(errno));
 		return ret;
 	}
-	sock->bound = true;
-	if (lstat(path, &st) < 0 || listen(fd, BACKLOG) < 0) {
+	ret = last_name_init(&sock->name, path);
+	if (ret < 0 || last_name_stat(&sock->name, &st) < 0 || listen(fd, BACKLOG) < 0) {
 		vmm_set_error(error, "console socket \"%s\" cannot be listened on: %s", path,
 			strerror(errno));
 		return VMM_E_IO;
@@ -210,9 +211,10 @@ static void close_unix(struct stream *stream)
 	struct stat st;
 
 	/* Another vmm may have taken the name over. */
-	if (sock->bound && !lstat(sock->address.sun_path, &st) && st.st_dev == sock->device &&
+	if (sock->name.base && !last_name_stat(&sock->name, &st) && st.st_dev == sock->device &&
 		st.st_ino == sock->inode)
-		unlink(sock->address.sun_path);
+		last_name_remove(&sock->name);
+	last_name_fini(&sock->name);
 	loop_timer_remove(sock->retry);
 	channel_fini(&sock->listener);
 }

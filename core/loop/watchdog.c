@@ -18,6 +18,7 @@
 #include "log/log.h"
 #include "loop/fatal.h"
 #include "loop/internal.h"
+#include "sandbox/sandbox.h"
 #include "thread/thread.h"
 
 #define WHERE_SIGNAL   (SIGRTMIN + 1)
@@ -114,6 +115,7 @@ static void *watchdog_main(void *arg)
 	pthread_sigmask(SIG_SETMASK, &all, NULL);
 	fatal_init_thread();
 	prctl(PR_SET_NAME, "watchdog");
+	sandbox_thread(SANDBOX_HELPER);
 	clock_gettime(CLOCK_MONOTONIC, &next);
 	pthread_mutex_lock(&watchdog->lock);
 	while (!watchdog->stopping) {

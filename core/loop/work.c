@@ -7,6 +7,8 @@
 #include <stdlib.h>
 
 #include "loop/internal.h"
+#include "loop/signals.h"
+#include "sandbox/sandbox.h"
 
 struct loop_work *loop_work_of(struct loop_post *post)
 {
@@ -31,12 +33,25 @@ void loop_work_finish(struct loop_work *work)
 	pthread_mutex_unlock(&loop->lock);
 }
 
+/* libuv starts its threads by itself. */
+static void begin_thread(void)
+{
+	static _Thread_local bool begun;
+
+	if (begun)
+		return;
+	begun = true;
+	signals_init_thread();
+	sandbox_thread(SANDBOX_WORKER);
+}
+
 /* A worker thread. */
 static void work_cb(uv_work_t *req)
 {
 	struct loop_work *work = req->data;
 	struct loop *loop = work->post.loop;
 
+	begin_thread();
 	work->work(work->ctx);
 	pthread_mutex_lock(&loop->lock);
 	work->worked = true;

@@ -82,6 +82,7 @@ static int host_init(struct vmm_host *host)
 
 	host->id = config->id;
 	host->type = config->type;
+	host->needs = config->type->needs;
 	host->loop = config->iothread_index == CONFIG_MAIN_LOOP
 			     ? host->machine->loop
 			     : host->machine->iothreads[config->iothread_index];

@@ -70,6 +70,7 @@ struct vmm_host {
 	void (*event_cb)(void *ctx, uint32_t events);
 	void *event_ctx;
 	uint32_t event_mask;
+	uint64_t needs;              /* VMM_NEED_... */
 	atomic_bool quiesce_pending; /* machine_quiesced() is to come */
 };
 

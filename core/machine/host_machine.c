@@ -89,12 +89,23 @@ static void host_quiesced(vmm_host *host)
 	machine_quiesced(host);
 }
 
+static int32_t host_needs(vmm_host *host, uint64_t needs)
+{
+	if (host->phase != HOST_CREATE)
+		return host_misuse(host, "vmm.machine needs", "may be called in create only");
+	if (needs & ~host->type->needs)
+		return VMM_E_INVAL;
+	host->needs = needs;
+	return 0;
+}
+
 const struct vmm_machine host_machine_table = {
 	.size = sizeof(host_machine_table),
 	.layout = host_layout,
 	.stop = host_stop,
 	.subscribe = host_subscribe,
 	.quiesced = host_quiesced,
+	.needs = host_needs,
 };
 
 static int32_t host_add_table(vmm_host *host, const void *table, uint64_t bytes,

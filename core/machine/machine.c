@@ -23,6 +23,7 @@
 #include "machine/host.h"
 #include "machine/layout.h"
 #include "memory/memory.h"
+#include "sandbox/sandbox.h"
 
 bool machine_is_running(const struct machine *machine)
 {
@@ -258,6 +259,8 @@ static enum machine_end build(struct machine *machine, struct vmm_error *error)
 		return MACHINE_END_NO_HOST;
 	if (start_devices(machine, error) < 0)
 		return MACHINE_END_NO_DEVICE;
+	if (machine_enter_sandbox(machine, error) < 0)
+		return MACHINE_END_NO_HOST;
 	return MACHINE_END_NONE;
 }
 
@@ -292,6 +295,7 @@ static enum machine_end run(struct machine *machine, struct vmm_error *error)
 	if (ret < 0)
 		machine_stop(machine, MACHINE_END_NO_HOST, 0);
 	watchdog = start_watchdog(machine);
+	sandbox_thread(SANDBOX_MAIN);
 	loop_run(machine->loop);
 	watchdog_stop(watchdog);
 	for (uint32_t i = 0; i < machine->iothread_count; i++)

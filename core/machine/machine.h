@@ -114,6 +114,10 @@ void machine_power_button(struct machine *machine);
 /** Readies the stop path: signals, and what machine_stop() needs. [config] */
 int machine_init_stop(struct machine *machine, struct vmm_error *error);
 
+/** Gives up what the machine does not need, once all is open, and starts the log's thread. [config]
+ */
+int machine_enter_sandbox(struct machine *machine, struct vmm_error *error);
+
 /** What a vCPU's thread does first; see struct vcpu_options. */
 void machine_vcpu_started(void *ctx, const struct vcpu *vcpu);
 

@@ -20,6 +20,8 @@
 #define OPTION_FIRST_BYTES 112u
 #define PROVIDES_MAX       16u
 
+#define NEEDS_KNOWN (VMM_NEED_NETWORK | VMM_NEED_TAP | VMM_NEED_DISK | VMM_NEED_IO_URING)
+
 static const char *const reserved_names[] = {"type", "id", "iothread", "plugin"};
 
 /* Copies min(sizes) of a table into a zeroed one of ours. */
@@ -140,6 +142,11 @@ static int check_type(const struct vmm_device_type *type, struct vmm_error *erro
 				   type->thread_model != VMM_THREADS_PARALLEL)) {
 		vmm_set_error(error,
 			"its type \"%s\" has a thread model or flags that this vmm does not know",
+			type->name);
+		return VMM_E_TOO_NEW;
+	}
+	if (type->needs & ~NEEDS_KNOWN) {
+		vmm_set_error(error, "its type \"%s\" needs things that this vmm does not know",
 			type->name);
 		return VMM_E_TOO_NEW;
 	}

@@ -59,6 +59,12 @@ static int32_t machine_subscribe(vmm_host *device, uint32_t events, vmm_event_cb
 	return 0;
 }
 
+static int32_t machine_needs(vmm_host *device, uint64_t needs)
+{
+	(void)needs;
+	return fake_service(device, "vmm.machine needs", CTX_CONFIG);
+}
+
 static void machine_quiesced(vmm_host *device)
 {
 	fake_lock(device->host);
@@ -72,6 +78,7 @@ const struct vmm_machine fake_machine_service = {
 	.stop = machine_stop,
 	.subscribe = machine_subscribe,
 	.quiesced = machine_quiesced,
+	.needs = machine_needs,
 };
 
 const struct vmm_layout *fake_layout(struct fake_host *host)

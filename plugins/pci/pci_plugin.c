@@ -138,4 +138,4 @@ static const struct vmm_plugin_desc desc = {
 	.type_count = 1,
 };
 
-VMM_PLUGIN(desc, "vmm.pci", 1);
+VMM_PLUGIN(desc, "vmm.pci", 2);

@@ -13,4 +13,4 @@ static const struct vmm_plugin_desc desc = {.size = sizeof(desc),
 	.types = types,
 	.type_count = sizeof(types) / sizeof(types[0])};
 
-VMM_PLUGIN_TYPES(desc, "platform", 1, "platform,debug-exit");
+VMM_PLUGIN_TYPES(desc, "platform", 2, "platform,debug-exit");

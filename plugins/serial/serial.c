@@ -430,4 +430,4 @@ static const struct vmm_plugin_desc serial_desc = {
 	.type_count = 1,
 };
 
-VMM_PLUGIN(serial_desc, "serial", 1);
+VMM_PLUGIN(serial_desc, "serial", 2);

@@ -265,6 +265,7 @@ static const struct vmm_device_type device_type = {
 	.options = blk_option_table,
 	.option_count = BLK_OPTION_COUNT,
 	.ops = &device_ops,
+	.needs = VMM_NEED_DISK | VMM_NEED_IO_URING,
 };
 
 static const struct vmm_device_type *const device_types[] = {&device_type};
@@ -277,4 +278,4 @@ static const struct vmm_plugin_desc plugin_desc = {
 	.types = device_types,
 	.type_count = 1,
 };
-VMM_PLUGIN(plugin_desc, "virtio-blk", 1);
+VMM_PLUGIN(plugin_desc, "virtio-blk", 2);

@@ -131,6 +131,22 @@ static int32_t query_services(struct net *net, struct vmm_error *error)
 	return ret;
 }
 
+/* Nobody who has a tap gets sockets. */
+static int32_t say_needs(struct net *net, struct vmm_error *error)
+{
+	static const uint64_t needs[] = {
+		[NET_BACKEND_USER] = VMM_NEED_NETWORK,
+		[NET_BACKEND_TAP] = VMM_NEED_TAP,
+		[NET_BACKEND_NONE] = 0,
+	};
+	struct vmm_machine machine;
+	int32_t ret = vmm_query(net->hello, net->host, VMM_MACHINE_ID, sizeof(machine), &machine,
+		sizeof(machine), error);
+
+	return ret < 0 ? ret
+		       : machine.needs(net->host, needs[net->values[NET_OPT_BACKEND]->number]);
+}
+
 static int32_t open_backend(struct net *net, struct vmm_error *error)
 {
 	switch (net->values[NET_OPT_BACKEND]->number) {
@@ -162,6 +178,8 @@ static int32_t net_create(const struct vmm_create_args *args, void **ret_ctx)
 		net->config.mtu = (uint16_t)args->values[NET_OPT_MTU]->number;
 	set_mac(net);
 	ret = query_services(net, args->error);
+	if (ret == 0)
+		ret = say_needs(net, args->error);
 	if (ret == 0)
 		ret = open_backend(net, args->error);
 	if (ret < 0) {

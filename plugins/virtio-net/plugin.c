@@ -78,6 +78,7 @@ static const struct vmm_device_type net_type = {
 	.options = options,
 	.option_count = NET_OPT_COUNT,
 	.ops = &net_device_ops,
+	.needs = VMM_NEED_NETWORK | VMM_NEED_TAP,
 };
 
 static const struct vmm_device_type *const types[] = {&net_type};
@@ -91,4 +92,4 @@ static const struct vmm_plugin_desc desc = {
 	.type_count = 1,
 };
 
-VMM_PLUGIN(desc, "virtio-net", 1);
+VMM_PLUGIN(desc, "virtio-net", 2);

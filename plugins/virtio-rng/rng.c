@@ -285,4 +285,4 @@ static const struct vmm_plugin_desc desc = {
 	.type_count = 1,
 };
 
-VMM_PLUGIN(desc, "vmm.virtio-rng", 1);
+VMM_PLUGIN(desc, "vmm.virtio-rng", 2);

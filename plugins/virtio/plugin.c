@@ -208,4 +208,4 @@ static const struct vmm_plugin_desc desc = {
 	.type_count = sizeof(types) / sizeof(*types),
 };
 
-VMM_PLUGIN_TYPES(desc, "vmm.virtio", 1, "virtio-pci,virtio-mmio");
+VMM_PLUGIN_TYPES(desc, "vmm.virtio", 2, "virtio-pci,virtio-mmio");

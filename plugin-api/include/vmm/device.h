@@ -125,6 +125,15 @@ VMM_ASSERT_OFFSET(vmm_device_ops, quiesce, 56);
 VMM_ASSERT_OFFSET(vmm_device_ops, unrealize, 64);
 VMM_ASSERT_OFFSET(vmm_device_ops, destroy, 72);
 
+/**
+ * What a device may need of the host besides I/O on fds that it has opened in create, memory,
+ * timers and eventfds. Everything else is taken away before the guest runs; see docs/abi.md.
+ */
+#define VMM_NEED_NETWORK  0x1u /* internet sockets, the host's network, its name servers */
+#define VMM_NEED_TAP      0x2u /* offloads and queues of a tap, vhost-net */
+#define VMM_NEED_DISK     0x4u /* discard and write zeroes of block devices */
+#define VMM_NEED_IO_URING 0x8u /* io_uring with rings that exist; restrict what they take */
+
 /** A device type: a table, static and constant. */
 struct vmm_device_type {
 	uint64_t size;
@@ -137,8 +146,9 @@ struct vmm_device_type {
 	const char *const *provides; /* ids of interfaces: "vmm.pci.bus/1" */
 	uint64_t provides_count;
 	const struct vmm_device_ops *ops;
+	uint64_t needs; /* VMM_NEED_... that an instance may have; see vmm.machine needs [0.2] */
 };
-VMM_ASSERT_SIZE(vmm_device_type, 72);
+VMM_ASSERT_SIZE(vmm_device_type, 80);
 VMM_ASSERT_OFFSET(vmm_device_type, size, 0);
 VMM_ASSERT_OFFSET(vmm_device_type, name, 8);
 VMM_ASSERT_OFFSET(vmm_device_type, summary, 16);
@@ -149,5 +159,6 @@ VMM_ASSERT_OFFSET(vmm_device_type, option_count, 40);
 VMM_ASSERT_OFFSET(vmm_device_type, provides, 48);
 VMM_ASSERT_OFFSET(vmm_device_type, provides_count, 56);
 VMM_ASSERT_OFFSET(vmm_device_type, ops, 64);
+VMM_ASSERT_OFFSET(vmm_device_type, needs, 72);
 
 #endif

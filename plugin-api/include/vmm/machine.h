@@ -74,12 +74,19 @@ struct vmm_machine {
 
 	/** The quiesce that returned VMM_PENDING is done. [any] */
 	void (*quiesced)(vmm_host *host);
+
+	/**
+	 * Says which of its type's needs this instance has, of VMM_NEED_...; one that does not say
+	 * has all of them. VMM_E_INVAL: one that the type does not list. In create. [config] [0.2]
+	 */
+	int32_t (*needs)(vmm_host *host, uint64_t needs);
 };
-VMM_ASSERT_SIZE(vmm_machine, 40);
+VMM_ASSERT_SIZE(vmm_machine, 48);
 VMM_ASSERT_OFFSET(vmm_machine, size, 0);
 VMM_ASSERT_OFFSET(vmm_machine, layout, 8);
 VMM_ASSERT_OFFSET(vmm_machine, stop, 16);
 VMM_ASSERT_OFFSET(vmm_machine, subscribe, 24);
 VMM_ASSERT_OFFSET(vmm_machine, quiesced, 32);
+VMM_ASSERT_OFFSET(vmm_machine, needs, 40);
 
 #endif

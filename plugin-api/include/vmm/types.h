@@ -20,7 +20,7 @@
 
 /** Version of the ABI that these headers describe. */
 #define VMM_ABI_MAJOR 0
-#define VMM_ABI_MINOR 1
+#define VMM_ABI_MINOR 2
 
 #if defined(__cplusplus)
 #define VMM_STATIC_ASSERT(cond, name) static_assert(cond, #name)

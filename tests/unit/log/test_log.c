@@ -78,7 +78,7 @@ static void some_lines(void)
 	log_write(VMM_LOG_ERROR, "disk0", "image \"%s\" is gone", "a.img");
 	log_write(VMM_LOG_WARN, NULL, "no component");
 	log_write(VMM_LOG_DEBUG, "disk0", "not written");
-	log_start(NULL);
+	log_start(NULL, NULL);
 	log_write(VMM_LOG_INFO, "kvm", "by the thread");
 	log_set_level(VMM_LOG_DEBUG);
 	log_write(VMM_LOG_DEBUG, "kvm", "now written");
@@ -170,7 +170,7 @@ static void to_file(void)
 	if (log_configure(&config, &error))
 		_exit(2);
 	log_set_raw_terminal(true);
-	log_start(NULL);
+	log_start(NULL, NULL);
 	if (log_configure(&config, &error) != VMM_E_PHASE)
 		_exit(3);
 	log_write(VMM_LOG_INFO, "x", "in the file");
@@ -200,7 +200,7 @@ static void flood(void)
 	struct timespec start, end;
 
 	configure(0, LOG_TIME_NONE);
-	log_start(NULL);
+	log_start(NULL, NULL);
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	for (int i = 0; i < 20000; i++)
 		log_write(VMM_LOG_INFO, "flood", "line %d of very many", i);
@@ -227,7 +227,7 @@ static void stall_for_good(void)
 	struct timespec start, end;
 
 	configure(0, LOG_TIME_NONE);
-	log_start(NULL);
+	log_start(NULL, NULL);
 	for (int i = 0; i < 20000; i++)
 		log_write(VMM_LOG_INFO, "flood", "line %d of very many", i);
 	clock_gettime(CLOCK_MONOTONIC, &start);
@@ -301,7 +301,7 @@ static void threads(void)
 	char names[4][2] = {"a", "b", "c", "d"};
 
 	configure(0, LOG_TIME_NONE);
-	log_start(NULL);
+	log_start(NULL, NULL);
 	for (int i = 0; i < 4; i++)
 		pthread_create(&ids[i], NULL, write_many, names[i]);
 	for (int i = 0; i < 4; i++)

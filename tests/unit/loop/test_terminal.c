@@ -330,8 +330,8 @@ static void test_a_forbidden_system_call_is_named(void **state)
 	(void)state;
 	start(true);
 	type("Y", 1);
-	expect("vmm: crash: SIGSYS (fatal signal 31), system call 110 is not allowed on this "
-	       "thread");
+	expect("vmm: crash: SIGSYS (fatal signal 31), system call 110 (0x1, 0x2, 0x3) is not "
+	       "allowed on this thread");
 	expect("  code: the test+0x");
 	expect_killed(SIGSYS);
 }

@@ -41,6 +41,12 @@ static void print_version(void)
 	putchar('\n');
 }
 
+static void pin_plugins(struct plugin_registry *registry, const struct config *config)
+{
+	plugin_registry_pin(registry, config->plugin_pins, config->plugin_pin_count,
+		config->plugin_policy == CONFIG_PLUGINS_PINNED);
+}
+
 /* A registry for commands without a machine; -c and -s may say where plugins are. */
 static int open_registry(const struct cli *cli, struct config **ret_config,
 	struct plugin_registry **ret_registry, struct vmm_error *error)
@@ -57,6 +63,8 @@ static int open_registry(const struct cli *cli, struct config **ret_config,
 	if (ret)
 		config_free(config);
 	else
+		pin_plugins(*ret_registry, config);
+	if (!ret)
 		*ret_config = config;
 	return ret;
 }
@@ -235,6 +243,7 @@ int cli_load(const struct cli *cli, const struct vmm_hello *hello, struct config
 			hello, &registry, error);
 	}
 	if (!ret) {
+		pin_plugins(registry, config);
 		job.types = plugin_config_types(registry);
 		ret = config_check(config, &types, error);
 	}

@@ -71,6 +71,17 @@ struct config_boot {
 	struct config_place cmdline_place;
 };
 
+/** The digest that a plugin file must have. */
+struct config_pin {
+	const char *plugin; /* its name, with or without ".so", or a path */
+	const char *sha256; /* hexadecimal */
+};
+
+enum config_plugin_policy {
+	CONFIG_PLUGINS_TRUSTED,
+	CONFIG_PLUGINS_PINNED,
+};
+
 struct config_log {
 	uint32_t level;   /* VMM_LOG_... of vmm/log.h */
 	const char *file; /* NULL: standard error */
@@ -106,6 +117,9 @@ struct config {
 	size_t iothread_count;
 	const char *const *plugin_search; /* absolute; empty: the built-in directories */
 	size_t plugin_search_count;
+	const struct config_pin *plugin_pins;
+	size_t plugin_pin_count;
+	enum config_plugin_policy plugin_policy;
 	struct config_device *devices; /* in the order of the file */
 	size_t device_count;
 

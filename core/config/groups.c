@@ -70,11 +70,31 @@ static const struct vmm_option *const search_option[] = {
 	OPTION(.name = "directory", .type = VMM_OPT_PATH, .doc = "a directory"),
 };
 
+static const struct vmm_option *const pin_members[PIN_COUNT] = {
+	[PIN_PLUGIN] = OPTION(.name = "plugin", .type = VMM_OPT_STRING, .flags = VMM_OPT_REQUIRED,
+		.min = 1, .max = 4095, .doc = "plugin file: a name or an absolute path"),
+	[PIN_SHA256] = OPTION(.name = "sha256", .type = VMM_OPT_STRING, .flags = VMM_OPT_REQUIRED,
+		.min = 64, .max = 64, .doc = "its SHA-256 digest in hexadecimal"),
+};
+
+static const struct vmm_option *const pin_option[] = {
+	OPTION(.name = "pin", .type = VMM_OPT_GROUP, MEMBERS(pin_members),
+		.doc = "a plugin file and its digest"),
+};
+
+static const char *const policy_names[] = {"trusted", "pinned"};
+
 static const struct vmm_option *const plugins_options[PLUGINS_COUNT] = {
 	[PLUGINS_SEARCH] = OPTION(.name = "search", .type = VMM_OPT_LIST, MEMBERS(search_option),
 		.default_text = "", .max = 16,
 		.doc = "directories of plugins, instead of the built-in one; the first that has "
 		       "a file wins"),
+	[PLUGINS_POLICY] = OPTION(.name = "policy", .type = VMM_OPT_ENUM, NAMES(policy_names),
+		.default_text = "trusted",
+		.doc = "which files are loaded: those that only trusted users can write, or of "
+		       "these only those in pins"),
+	[PLUGINS_PINS] = OPTION(.name = "pins", .type = VMM_OPT_LIST, MEMBERS(pin_option),
+		.default_text = "", .max = 256, .doc = "plugin files that must have a digest"),
 };
 
 static const struct vmm_option *const log_options[LOG_COUNT] = {

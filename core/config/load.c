@@ -138,14 +138,26 @@ static int fill_iothreads(struct config_private *config, struct vmm_error *error
 static int fill_plugins_and_log(struct config_private *config)
 {
 	static const uint32_t levels[] = {VMM_LOG_ERROR, VMM_LOG_WARN, VMM_LOG_INFO, VMM_LOG_DEBUG};
-	const struct vmm_value *list = config->root_values[ROOT_PLUGINS]->items[PLUGINS_SEARCH];
+	const struct vmm_value *const *plugins = config->root_values[ROOT_PLUGINS]->items;
+	const struct vmm_value *list = plugins[PLUGINS_SEARCH];
+	const struct vmm_value *listed = plugins[PLUGINS_PINS];
 	const struct vmm_value *const *log = config->root_values[ROOT_LOG]->items;
 	const char **search = arena_alloc(&config->arena, list->item_count + 1, sizeof(char *));
+	struct config_pin *pins =
+		arena_alloc(&config->arena, listed->item_count + 1, sizeof(*pins));
 
-	if (!search)
+	if (!search || !pins)
 		return VMM_E_NOMEM;
 	for (uint64_t i = 0; i < list->item_count; i++)
 		search[i] = list->items[i]->text;
+	for (uint64_t i = 0; i < listed->item_count; i++) {
+		const struct vmm_value *const *members = listed->items[i]->items;
+
+		pins[i] = (struct config_pin){members[PIN_PLUGIN]->text, members[PIN_SHA256]->text};
+	}
+	config->public.plugin_pins = pins;
+	config->public.plugin_pin_count = listed->item_count;
+	config->public.plugin_policy = (enum config_plugin_policy)plugins[PLUGINS_POLICY]->number;
 	config->public.plugin_search = search;
 	config->public.plugin_search_count = list->item_count;
 	config->public.log.level = levels[log[LOG_LEVEL]->number];

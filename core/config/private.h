@@ -50,7 +50,15 @@ enum module_option {
 
 enum plugins_option {
 	PLUGINS_SEARCH,
+	PLUGINS_POLICY,
+	PLUGINS_PINS,
 	PLUGINS_COUNT,
+};
+
+enum pin_option {
+	PIN_PLUGIN,
+	PIN_SHA256,
+	PIN_COUNT,
 };
 
 enum log_option {

@@ -159,7 +159,9 @@ static int load(
 	ret = plugin_trust_open(&registry->trust, entry->info.file, &fd, error);
 	if (ret)
 		return ret;
-	ret = plugin_note_read(fd, &note, error);
+	ret = plugin_pin_open(registry, entry->info.file, &fd, error);
+	if (!ret)
+		ret = plugin_note_read(fd, &note, error);
 	if (!ret)
 		ret = plugin_note_check(&note, error);
 	if (!ret && strcmp(note.plugin_id, entry->info.id) != 0) {

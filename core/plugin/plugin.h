@@ -78,6 +78,13 @@ int plugin_list(struct plugin_registry *registry, const struct plugin_info **ret
 int plugin_load(struct plugin_registry *registry, const char *file,
 	const struct plugin **ret_plugin, struct vmm_error *error);
 
+/**
+ * Only files with these digests are loaded where there is one for them; required: and no others.
+ * pins must live as long as the registry. Before the first file is loaded.
+ */
+void plugin_registry_pin(struct plugin_registry *registry, const struct config_pin *pins,
+	size_t count, bool required);
+
 /** Tells where the code of each loaded plugin is, for reports of crashes; the end is behind it. */
 void plugin_each_code(const struct plugin_registry *registry,
 	void (*tell)(const char *file, uintptr_t start, uintptr_t end));

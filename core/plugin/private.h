@@ -33,12 +33,17 @@ struct plugin_trust {
 	uid_t owner; /* of the vmm program */
 	gid_t group;
 	bool group_may_write; /* the vmm program */
+	char *directory;      /* that was judged last, and found good; NULL: none */
+	int directory_fd;
 };
 
 struct plugin_registry {
 	struct arena arena;
 	const struct vmm_hello *hello;
 	struct plugin_trust trust;
+	const struct config_pin *pins;
+	size_t pin_count;
+	bool pins_required;
 	const char **search;
 	size_t search_count;
 	const char *search_text; /* made by plugin_scan() */
@@ -51,12 +56,14 @@ struct plugin_registry {
 /** Reads who owns the program that runs. */
 void plugin_trust_init(struct plugin_trust *trust);
 
+void plugin_trust_fini(struct plugin_trust *trust);
+
 /**
- * Opens path if the rules of ownership and mode hold for it and its directory. Never blocks.
- * Error texts are predicates ("is a directory").
+ * Opens path if the rules of ownership and mode hold for it and for each directory on the way to
+ * it. Never blocks. Error texts are predicates ("is a directory").
  */
 int plugin_trust_open(
-	const struct plugin_trust *trust, const char *path, int *ret_fd, struct vmm_error *error);
+	struct plugin_trust *trust, const char *path, int *ret_fd, struct vmm_error *error);
 
 /** The built-in search directory. NULL: no memory. */
 const char *plugin_builtin_directory(struct arena *arena);
@@ -80,6 +87,16 @@ int plugin_copy_desc(struct arena *arena, const struct plugin_info *info,
 int plugin_copy_options(struct arena *arena, const struct vmm_option *const *options,
 	uint64_t count, unsigned depth, const struct vmm_option *const **ret_options,
 	struct vmm_error *error);
+
+/** True if name is the path of file, or its last part with or without ".so". */
+bool plugin_is_named(const char *file, const char *name);
+
+/**
+ * If the file is pinned: puts a sealed copy of it in place of *fd, with the right digest. Error
+ * texts are predicates.
+ */
+int plugin_pin_open(
+	const struct plugin_registry *registry, const char *file, int *fd, struct vmm_error *error);
 
 /** "a, b" for messages. NULL: no memory. */
 const char *plugin_types_text(struct arena *arena, const struct plugin_info *info);

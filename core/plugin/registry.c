@@ -74,6 +74,7 @@ void plugin_registry_destroy(struct plugin_registry *registry)
 {
 	if (!registry)
 		return;
+	plugin_trust_fini(&registry->trust);
 	arena_fini(&registry->arena);
 	free(registry);
 }
@@ -100,19 +101,31 @@ static bool offers(const struct plugin_entry *entry, const char *type)
 	return false;
 }
 
+bool plugin_is_named(const char *file, const char *name)
+{
+	const char *base = strrchr(file, '/') + 1;
+	size_t bytes = strlen(name);
+
+	if (name[0] == '/')
+		return !strcmp(file, name);
+	return !strncmp(base, name, bytes) && (!base[bytes] || !strcmp(base + bytes, ".so"));
+}
+
+void plugin_registry_pin(struct plugin_registry *registry, const struct config_pin *pins,
+	size_t count, bool required)
+{
+	registry->pins = pins;
+	registry->pin_count = count;
+	registry->pins_required = required;
+}
+
 /* The file that a device's `plugin` key names: "x", "x.so" in the search directories, or a path. */
 static int find_named(struct plugin_registry *registry, const char *name,
 	struct plugin_entry **ret_entry, struct vmm_error *error)
 {
-	size_t bytes = strlen(name);
-
 	for (struct plugin_entry *entry = registry->entries; entry; entry = entry->next) {
-		const char *base = strrchr(entry->info.file, '/') + 1;
-		bool same = name[0] == '/' ? !strcmp(entry->info.file, name)
-					   : entry->is_listed && !strncmp(base, name, bytes) &&
-						     (!base[bytes] || !strcmp(base + bytes, ".so"));
-
-		if (same) {
+		if ((entry->is_listed || name[0] == '/') &&
+			plugin_is_named(entry->info.file, name)) {
 			*ret_entry = entry;
 			return 0;
 		}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which plugin files are trusted: a plugin is part of the program, so nobody may be able to write
- * one who could not write the program itself. Checked on the opened file, never on a name.
+ * one who could not write the program itself, nor put another file in its place. Checked on opened
+ * files and directories, never on names.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +25,7 @@ void plugin_trust_init(struct plugin_trust *trust)
 	trust->owner = trust->user;
 	trust->group = (gid_t)-1;
 	trust->group_may_write = false;
+	trust->directory = NULL;
 	if (stat("/proc/self/exe", &program))
 		return;
 	trust->owner = program.st_uid;
@@ -64,31 +66,105 @@ static const char *kind_text(mode_t mode)
 	return "is a device";
 }
 
-/* The directory of path, whose writers could put another file in place. */
-static int check_directory(
-	const struct plugin_trust *trust, const char *path, struct vmm_error *error)
+/*
+ * One directory on the way. Who can write it could put another one in place of what is below; with
+ * the sticky bit only the owner of that can, who is judged next. The last one holds the file, and
+ * there a stranger could leave one of a new name.
+ */
+static int check_directory(const struct plugin_trust *trust, int fd, const char *path, bool last,
+	struct vmm_error *error)
 {
-	char *directory = strdup(path);
 	char text[PLUGIN_ERROR_BYTES / 2] = "";
 	struct vmm_error inner = {sizeof(inner), text, sizeof(text)};
 	struct stat info;
 	int ret;
 
-	if (!directory) {
-		vmm_set_error(error, "cannot be opened: no memory");
-		return VMM_E_NOMEM;
+	if (fstat(fd, &info)) {
+		vmm_set_error(error, "cannot be opened: %s", strerror(errno));
+		return node_errno_code(errno);
 	}
-	*(strrchr(directory, '/') + (strrchr(directory, '/') == directory)) = '\0';
-	if (stat(directory, &info)) {
+	if (!last && info.st_mode & S_ISVTX)
+		info.st_mode &= ~(mode_t)(S_IWGRP | S_IWOTH);
+	ret = check_writers(trust, &info, &inner);
+	if (ret && last)
+		vmm_set_error(error, "is in a directory that %s", text);
+	else if (ret)
+		vmm_set_error(error, "is below the directory %s, which %s", path, text);
+	return ret;
+}
+
+/* Goes from the root to a directory without symbolic links, name by name. */
+static int walk(const struct plugin_trust *trust, char *path, int *ret_fd, struct vmm_error *error)
+{
+	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char *name = path + 1;
+	int ret = fd < 0 ? VMM_E_IO : check_directory(trust, fd, "/", !*name, error);
+
+	while (ret == 0 && *name) {
+		char *end = strchrnul(name, '/');
+		bool last = !*end;
+		int next;
+
+		*end = '\0';
+		next = openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (next < 0) {
+			vmm_set_error(error, "cannot be opened: %s", strerror(errno));
+			ret = node_errno_code(errno);
+			break;
+		}
+		close(fd);
+		fd = next;
+		ret = check_directory(trust, fd, path, last, error);
+		*end = last ? '\0' : '/';
+		name = end + !last;
+	}
+	if (ret == 0)
+		*ret_fd = fd;
+	else if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+void plugin_trust_fini(struct plugin_trust *trust)
+{
+	if (trust->directory)
+		close(trust->directory_fd);
+	free(trust->directory);
+	trust->directory = NULL;
+}
+
+/* Opens the directory of a file; that of the last file is known already. */
+static int open_directory(
+	struct plugin_trust *trust, const char *path, int *ret_fd, struct vmm_error *error)
+{
+	const char *slash = strrchr(path, '/');
+	size_t bytes = (size_t)(slash - path) + (slash == path);
+	char *name = strndup(path, bytes);
+	char *real = NULL;
+	int ret = 0;
+
+	if (name && trust->directory && !strcmp(name, trust->directory)) {
+		free(name);
+		*ret_fd = trust->directory_fd;
+		return 0;
+	}
+	plugin_trust_fini(trust);
+	if (name)
+		real = realpath(name, NULL);
+	if (!real) {
 		vmm_set_error(error, "cannot be opened: %s", strerror(errno));
 		ret = node_errno_code(errno);
 	} else {
-		ret = check_writers(trust, &info, &inner);
-		if (ret)
-			vmm_set_error(error, "is in a directory that %s", text);
+		ret = walk(trust, real, &trust->directory_fd, error);
 	}
-	free(directory);
-	return ret;
+	free(real);
+	if (ret) {
+		free(name);
+		return ret;
+	}
+	trust->directory = name;
+	*ret_fd = trust->directory_fd;
+	return 0;
 }
 
 static int check_file(const struct plugin_trust *trust, int fd, struct vmm_error *error)
@@ -113,16 +189,36 @@ static int check_file(const struct plugin_trust *trust, int fd, struct vmm_error
 	return ret;
 }
 
-int plugin_trust_open(
-	const struct plugin_trust *trust, const char *path, int *ret_fd, struct vmm_error *error)
+/* A symbolic link to a file elsewhere: the way there is judged, too. */
+static int open_link(
+	struct plugin_trust *trust, const char *path, int *ret_fd, struct vmm_error *error)
 {
-	int ret = check_directory(trust, path, error);
+	char *real = realpath(path, NULL);
+	int ret;
+
+	if (!real) {
+		vmm_set_error(error, "cannot be opened: %s", strerror(errno));
+		return node_errno_code(errno);
+	}
+	ret = plugin_trust_open(trust, real, ret_fd, error);
+	free(real);
+	return ret;
+}
+
+int plugin_trust_open(
+	struct plugin_trust *trust, const char *path, int *ret_fd, struct vmm_error *error)
+{
+	int directory = -1;
+	int ret = open_directory(trust, path, &directory, error);
 	int fd;
 
 	if (ret)
 		return ret;
 	/* Without O_NONBLOCK a pipe would wait for its other end. */
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	fd = openat(directory, strrchr(path, '/') + 1,
+		O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0 && errno == ELOOP)
+		return open_link(trust, path, ret_fd, error);
 	if (fd < 0) {
 		int number = errno;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finding and loading: which file is taken, who may write it, and what is loaded at all. */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +15,8 @@
 #include <cmocka.h>
 
 #include "plugin/private.h"
+
+#define DIGEST_BYTES 65u /* in hexadecimal, with its end */
 
 static const char *found_file;
 static uintptr_t wanted;
@@ -180,19 +183,26 @@ static void remove_place(const struct place *place)
 	rmdir(place->directory);
 }
 
-static int judge(const struct plugin_trust *trust, const struct place *place)
+static int judge_path(const struct plugin_trust *rules, const char *path)
 {
+	struct plugin_trust trust = *rules;
 	int fd = -1;
-	int ret = plugin_trust_open(trust, place->path, &fd, &error);
+	int ret = plugin_trust_open(&trust, path, &fd, &error);
 
 	if (!ret)
 		close(fd);
+	plugin_trust_fini(&trust);
 	return ret;
+}
+
+static int judge(const struct plugin_trust *rules, const struct place *place)
+{
+	return judge_path(rules, place->path);
 }
 
 static void nobody_else_may_be_able_to_write_a_plugin(void **state)
 {
-	struct plugin_trust trust = {geteuid(), geteuid(), getegid(), false};
+	struct plugin_trust trust = {.user = geteuid(), .owner = geteuid(), .group = getegid()};
 	struct place place;
 
 	(void)state;
@@ -215,7 +225,8 @@ static void nobody_else_may_be_able_to_write_a_plugin(void **state)
 
 static void the_directory_is_judged_like_the_file(void **state)
 {
-	const struct plugin_trust trust = {geteuid(), geteuid(), (gid_t)-1, false};
+	const struct plugin_trust trust = {
+		.user = geteuid(), .owner = geteuid(), .group = (gid_t)-1};
 	struct place place;
 
 	(void)state;
@@ -226,9 +237,161 @@ static void the_directory_is_judged_like_the_file(void **state)
 	remove_place(&place);
 }
 
+/* Whoever can rename a directory on the way can put another file in place. */
+static void every_directory_on_the_way_is_judged(void **state)
+{
+	const struct plugin_trust trust = {
+		.user = geteuid(), .owner = geteuid(), .group = (gid_t)-1};
+	char below[48], file[64];
+	struct place place;
+
+	(void)state;
+	make_place(&place, 0644);
+	snprintf(below, sizeof(below), "%s/below", place.directory);
+	snprintf(file, sizeof(file), "%s/y.so", below);
+	assert_int_equal(mkdir(below, 0755), 0);
+	copy_file("/dev/null", file);
+	assert_int_equal(judge_path(&trust, file), 0);
+	assert_int_equal(chmod(place.directory, 0777), 0);
+	assert_int_equal(judge_path(&trust, file), VMM_E_PERM);
+	assert_non_null(strstr(error_text, "is below the directory /tmp/vmm-trust-"));
+	/* With the sticky bit strangers cannot rename what is not theirs. */
+	assert_int_equal(chmod(place.directory, 01777), 0);
+	assert_int_equal(judge_path(&trust, file), 0);
+	unlink(file);
+	rmdir(below);
+	remove_place(&place);
+}
+
+static void the_target_of_a_link_is_judged(void **state)
+{
+	const struct plugin_trust trust = {
+		.user = geteuid(), .owner = geteuid(), .group = (gid_t)-1};
+	struct place place, other;
+	char link[64];
+
+	(void)state;
+	make_place(&place, 0644);
+	make_place(&other, 0644);
+	snprintf(link, sizeof(link), "%s/link.so", place.directory);
+	assert_int_equal(symlink(other.path, link), 0);
+	assert_int_equal(judge_path(&trust, link), 0);
+	assert_int_equal(chmod(other.directory, 0777), 0);
+	assert_int_equal(judge_path(&trust, link), VMM_E_PERM);
+	unlink(link);
+	remove_place(&place);
+	remove_place(&other);
+}
+
+static void find_digest(const char *path, char digest[DIGEST_BYTES])
+{
+	char command[512];
+	FILE *output;
+
+	snprintf(command, sizeof(command), "sha256sum %s", path);
+	output = popen(command, "r");
+	assert_non_null(output);
+	assert_non_null(fgets(digest, DIGEST_BYTES, output));
+	pclose(output);
+}
+
+static void a_pinned_plugin_must_have_its_digest(void **state)
+{
+	char digest[DIGEST_BYTES];
+	struct config_pin pin = {"test", digest};
+	const struct vmm_device_type *type = NULL;
+	struct plugin_registry *registry = open_registry(FIXTURES, NULL);
+
+	(void)state;
+	find_digest(FIXTURES "/test.so", digest);
+	plugin_registry_pin(registry, &pin, 1, true);
+	assert_int_equal(plugin_find_type(registry, "test-bus", NULL, &type, NULL, &error), 0);
+	assert_string_equal(plugin_at(registry, (const void *)(uintptr_t)type->ops->create),
+		FIXTURES "/test.so");
+	plugin_registry_destroy(registry);
+
+	digest[0] = digest[0] == '0' ? '1' : '0';
+	registry = open_registry(FIXTURES, NULL);
+	plugin_registry_pin(registry, &pin, 1, false);
+	assert_int_equal(
+		plugin_find_type(registry, "test-bus", NULL, &type, NULL, &error), VMM_E_PERM);
+	assert_non_null(strstr(error_text, "test.so: is not the file that plugins.pins names"));
+	plugin_registry_destroy(registry);
+}
+
+static void with_the_policy_pinned_only_pinned_plugins_are_loaded(void **state)
+{
+	const struct vmm_device_type *type = NULL;
+	struct plugin_registry *registry = open_registry(FIXTURES, NULL);
+
+	(void)state;
+	plugin_registry_pin(registry, NULL, 0, true);
+	assert_int_equal(
+		plugin_find_type(registry, "test-bus", NULL, &type, NULL, &error), VMM_E_PERM);
+	assert_non_null(strstr(error_text, "is not in plugins.pins"));
+	plugin_registry_destroy(registry);
+}
+
+/* The name of the mapping that holds an address. */
+static bool is_mapped_from(const void *address, const char *name)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	char line[512];
+	bool found = false;
+
+	assert_non_null(maps);
+	while (!found && fgets(line, sizeof(line), maps)) {
+		uintptr_t start = 0, end = 0;
+
+		assert_int_equal(sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &start, &end), 2);
+		found = (uintptr_t)address >= start && (uintptr_t)address < end &&
+			strstr(line, name);
+	}
+	fclose(maps);
+	return found;
+}
+
+static void the_code_that_runs_is_the_sealed_copy(void **state)
+{
+	char digest[DIGEST_BYTES];
+	struct config_pin pin = {"test", digest};
+	const struct vmm_device_type *type = NULL;
+	struct plugin_registry *registry = open_registry(FIXTURES, NULL);
+
+	(void)state;
+	find_digest(FIXTURES "/test.so", digest);
+	plugin_registry_pin(registry, &pin, 1, false);
+	assert_int_equal(plugin_find_type(registry, "test-bus", NULL, &type, NULL, &error), 0);
+	assert_true(is_mapped_from((const void *)(uintptr_t)type->ops->create, "/memfd:plugin"));
+	plugin_registry_destroy(registry);
+}
+
+/* The copy that is judged and loaded cannot be changed through its descriptor any more. */
+static void the_copy_that_is_checked_cannot_change(void **state)
+{
+	char digest[DIGEST_BYTES];
+	struct config_pin pin = {"test", digest};
+	struct plugin_registry *registry = open_registry(FIXTURES, NULL);
+	int fd = open(FIXTURES "/test.so", O_RDONLY | O_CLOEXEC);
+	struct stat before, after;
+
+	(void)state;
+	find_digest(FIXTURES "/test.so", digest);
+	plugin_registry_pin(registry, &pin, 1, true);
+	assert_int_equal(fstat(fd, &before), 0);
+	assert_int_equal(plugin_pin_open(registry, FIXTURES "/test.so", &fd, &error), 0);
+	assert_int_equal(fstat(fd, &after), 0);
+	assert_true(before.st_ino != after.st_ino && before.st_size == after.st_size);
+	assert_int_equal(pwrite(fd, "x", 1, 0), -1);
+	assert_int_equal(ftruncate(fd, 0), -1);
+	close(fd);
+	plugin_registry_destroy(registry);
+}
+
 static void a_plugin_of_another_user_is_refused(void **state)
 {
-	const struct plugin_trust trust = {geteuid() + 1, geteuid() + 1, (gid_t)-1, false};
+	const struct plugin_trust trust = {
+		.user = geteuid() + 1, .owner = geteuid() + 1, .group = (gid_t)-1};
 	struct place place;
 
 	(void)state;
@@ -252,6 +415,12 @@ int main(void)
 		cmocka_unit_test(nobody_else_may_be_able_to_write_a_plugin),
 		cmocka_unit_test(the_directory_is_judged_like_the_file),
 		cmocka_unit_test(a_plugin_of_another_user_is_refused),
+		cmocka_unit_test(every_directory_on_the_way_is_judged),
+		cmocka_unit_test(the_target_of_a_link_is_judged),
+		cmocka_unit_test(a_pinned_plugin_must_have_its_digest),
+		cmocka_unit_test(with_the_policy_pinned_only_pinned_plugins_are_loaded),
+		cmocka_unit_test(the_code_that_runs_is_the_sealed_copy),
+		cmocka_unit_test(the_copy_that_is_checked_cannot_change),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,7 +123,10 @@ int main(int argc, char **argv)
 	struct cli cli;
 
 	terminal_fill_standard_fds();
-	sandbox_begin();
+	if (sandbox_begin(&error) < 0) {
+		cli_print_error(&error);
+		return CLI_EXIT_USAGE;
+	}
 	if (cli_parse(argc, argv, &cli, &error))
 		cli_print_error(&error);
 	else if (!cli_run_info(&cli, &status))

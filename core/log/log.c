@@ -131,6 +131,9 @@ int log_configure(const struct log_config *config, struct vmm_error *error)
 	atomic_store_explicit(&state.time, (uint32_t)config->time, memory_order_relaxed);
 	log_set_level(level);
 	since_start_ns();
+	/* gmtime_r() would do that later, and look for a file. */
+	if (config->time == LOG_TIME_WALL)
+		tzset();
 	return 0;
 }
 

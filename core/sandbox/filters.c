@@ -78,18 +78,28 @@ static int make_program(enum sandbox_role role, uint64_t needs, struct sock_fpro
 			continue;
 		ret = add_call(filter, call);
 	}
+	/* KVM_RUN is in the path of every exit: it is looked for first. */
+	if (ret == 0)
+		ret = seccomp_syscall_priority(filter, SCMP_SYS(ioctl), UINT8_MAX);
 	if (ret == 0)
 		ret = export_program(filter, ret_program);
 	seccomp_release(filter);
 	return ret;
 }
 
+int filters_are_there(void)
+{
+	uint32_t action = SECCOMP_RET_TRAP;
+
+	if (!FILTERS_WORK)
+		return -EOPNOTSUPP;
+	return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) ? -errno : 0;
+}
+
 int filters_prepare(uint64_t needs, struct vmm_error *error)
 {
 	int ret = 0;
 
-	if (!FILTERS_WORK)
-		return 0;
 	for (int role = 0; ret == 0 && role < SANDBOX_ROLES; role++)
 		ret = make_program((enum sandbox_role)role, needs, &programs[role]);
 	if (ret == 0)

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -23,7 +22,6 @@
 #define RULE_PATH_BENEATH      1
 
 #define FS_READ_FILE   (UINT64_C(1) << 2)
-#define FS_READ_DIR    (UINT64_C(1) << 3)
 #define FS_REMOVE_FILE (UINT64_C(1) << 5)
 
 #define NET_BIND_TCP    (UINT64_C(1) << 0)
@@ -78,34 +76,45 @@ static int allow_etc(int ruleset)
 	return ret;
 }
 
-int landlock_enter(bool network, const int *directories, uint32_t directory_count)
+int landlock_version(void)
 {
 	long version =
 		syscall(SYS_landlock_create_ruleset, NULL, (size_t)0, CREATE_RULESET_VERSION);
-	struct ruleset_attr attr = {.handled_access_fs = fs_rights((int)version)};
-	int ruleset;
+
+	return version < 0 ? -errno : (int)version;
+}
+
+static int make_ruleset(int version, bool network)
+{
+	struct ruleset_attr attr = {.handled_access_fs = fs_rights(version)};
+	size_t bytes = sizeof(uint64_t);
+	long fd;
+
+	if (version >= 4) {
+		bytes = 2 * sizeof(uint64_t);
+		attr.handled_access_net = network ? 0 : NET_BIND_TCP | NET_CONNECT_TCP;
+	}
+	if (version >= 6) {
+		bytes = sizeof(attr);
+		attr.scoped = SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL;
+	}
+	fd = syscall(SYS_landlock_create_ruleset, &attr, bytes, 0u);
+	return fd < 0 ? -errno : (int)fd;
+}
+
+int landlock_enter(int version, bool network, const int *directories, uint32_t directory_count)
+{
+	int ruleset = make_ruleset(version, network);
 	int ret = 0;
 
-	if (version < 0)
-		return -errno;
-	if (version >= 4 && !network)
-		attr.handled_access_net = NET_BIND_TCP | NET_CONNECT_TCP;
-	if (version >= 6)
-		attr.scoped = SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL;
-	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr,
-		version >= 6   ? sizeof(attr)
-		: version >= 4 ? 2 * sizeof(uint64_t)
-			       : sizeof(uint64_t),
-		0u);
 	if (ruleset < 0)
-		return -errno;
+		return ruleset;
 	for (uint32_t i = 0; ret == 0 && i < directory_count; i++)
 		ret = allow_beneath(ruleset, directories[i], FS_REMOVE_FILE);
 	if (ret == 0 && network)
 		ret = allow_etc(ruleset);
-	if (ret == 0 && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-				syscall(SYS_landlock_restrict_self, ruleset, 0u)))
+	if (ret == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0u))
 		ret = -errno;
 	close(ruleset);
-	return ret < 0 ? ret : (int)version;
+	return ret;
 }

@@ -20,10 +20,6 @@ int limits_prepare(struct vmm_error *error)
 {
 	static const struct rlimit none = {0, 0};
 
-	if (getuid() != geteuid() || getgid() != getegid()) {
-		vmm_set_error(error, "vmm does not run set-user-id or set-group-id");
-		return VMM_E_INVAL;
-	}
 	/* A core dump would have the guest's memory in it. */
 	if (setrlimit(RLIMIT_CORE, &none) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) {
 		vmm_set_error(error, "sandbox: limits cannot be set: %s", strerror(errno));

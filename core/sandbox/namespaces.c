@@ -95,14 +95,24 @@ static int change_root(void)
 	return 0;
 }
 
-static int empty_root(bool network, const char **ret_what)
+static int enter_ipc(bool network)
+{
+	(void)network;
+	return unshare(CLONE_NEWIPC | CLONE_NEWUTS) ? -errno : 0;
+}
+
+static int enter_network(bool network)
+{
+	return !network && unshare(CLONE_NEWNET) ? -errno : 0;
+}
+
+static int enter_files(bool network)
 {
 	char resolver[RESOLVER_BYTES];
 	ssize_t bytes = network ? read_resolver(resolver, sizeof(resolver)) : -1;
 	int ret;
 
-	*ret_what = "a file system of its own";
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 		mount("vmm", MOUNT_POINT, "tmpfs", ROOT_FLAGS, "mode=0755,size=128k") ||
 		chdir(MOUNT_POINT))
 		return -errno;
@@ -119,16 +129,9 @@ static int empty_root(bool network, const char **ret_what)
 	return ret;
 }
 
-int namespaces_enter(bool network, const char **ret_what)
-{
-	*ret_what = "IPC and host name";
-	if (unshare(CLONE_NEWIPC | CLONE_NEWUTS))
-		return -errno;
-	*ret_what = "network";
-	if (!network && unshare(CLONE_NEWNET))
-		return -errno;
-	*ret_what = "files";
-	if (unshare(CLONE_NEWNS))
-		return -errno;
-	return empty_root(network, ret_what);
-}
+const struct sandbox_namespace namespaces[] = {
+	{"IPC and a host name of its own", enter_ipc},
+	{"a network of its own", enter_network},
+	{"a file system of its own", enter_files},
+	{NULL, NULL},
+};

@@ -3,13 +3,50 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <vmm/support.h>
 
 #include "sandbox/private.h"
+
+#define BIT(capability) (UINT64_C(1) << (capability))
+
+/* libcap-ng would read files of /proc for these few bits. */
+static uint64_t permitted(void)
+{
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+	syscall(SYS_capget, &header, data);
+	return (uint64_t)data[1].permitted << 32 | data[0].permitted;
+}
+
+/* To an ordinary user, execve(2) gives capabilities of the file, or passes ambient ones on. */
+static bool has_file_capabilities(void)
+{
+	uint64_t set = geteuid() == 0 ? 0 : permitted();
+
+	for (int i = 0; i <= CAP_LAST_CAP; i++)
+		if (set & BIT(i) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, i, 0, 0) == 1)
+			return false;
+	return set != 0;
+}
+
+int privileges_check_origin(struct vmm_error *error)
+{
+	if (getuid() == geteuid() && getgid() == getegid() && !has_file_capabilities())
+		return 0;
+	vmm_set_error(error,
+		"vmm does not run set-user-id, set-group-id or with capabilities of its "
+		"file");
+	return VMM_E_INVAL;
+}
 
 int user_find(const char *name, struct sandbox_user *ret_user, struct vmm_error *error)
 {
@@ -34,17 +71,48 @@ int user_find(const char *name, struct sandbox_user *ret_user, struct vmm_error 
 	return 0;
 }
 
-bool privileges_has_admin(void)
+bool privileges_have_admin(void)
 {
-	capng_get_caps_process();
-	return capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN) &&
-	       capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_CHROOT);
+	const uint64_t admin = BIT(CAP_SYS_ADMIN) | BIT(CAP_SYS_CHROOT);
+
+	return (permitted() & admin) == admin;
 }
 
-static int become(const struct sandbox_user *user, struct vmm_error *error)
+bool privileges_have_any(void)
 {
+	return permitted() != 0;
+}
+
+void privileges_drop_bounds(void)
+{
+	if (!(permitted() & BIT(CAP_SETPCAP)))
+		return;
+	capng_get_caps_process();
+	capng_clear(CAPNG_SELECT_BOUNDS);
+	capng_apply(CAPNG_SELECT_BOUNDS);
+}
+
+/* The signal at the end of who started this is forgotten with the user. */
+static int keep_death_signal(int signal, pid_t parent)
+{
+	if (!signal)
+		return 0;
+	if (prctl(PR_SET_PDEATHSIG, signal))
+		return -1;
+	errno = ESRCH;
+	return getppid() == parent ? 0 : -1;
+}
+
+int privileges_become(const struct sandbox_user *user, struct vmm_error *error)
+{
+	pid_t parent = getppid();
+	int signal = 0;
+
+	if (!user->given)
+		return 0;
+	prctl(PR_GET_PDEATHSIG, &signal);
 	if (setgroups(0, NULL) || setresgid(user->gid, user->gid, user->gid) ||
-		setresuid(user->uid, user->uid, user->uid)) {
+		setresuid(user->uid, user->uid, user->uid) || keep_death_signal(signal, parent)) {
 		vmm_set_error(error, "machine.user: cannot become user %u: %s", (unsigned)user->uid,
 			strerror(errno));
 		return VMM_E_PERM;
@@ -52,21 +120,8 @@ static int become(const struct sandbox_user *user, struct vmm_error *error)
 	return 0;
 }
 
-void privileges_drop_bounds(void)
+int privileges_drop(struct vmm_error *error)
 {
-	capng_get_caps_process();
-	if (!capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
-		return;
-	capng_clear(CAPNG_SELECT_BOUNDS);
-	capng_apply(CAPNG_SELECT_BOUNDS);
-}
-
-int privileges_drop(const struct sandbox_user *user, struct vmm_error *error)
-{
-	int ret = user->given ? become(user, error) : 0;
-
-	if (ret < 0)
-		return ret;
 	/* Nothing here reads /proc: there may be none any more. */
 	capng_clear(CAPNG_SELECT_CAPS);
 	if (capng_apply(CAPNG_SELECT_CAPS)) {

@@ -8,7 +8,7 @@
  *   sandbox_enter()     once everything is open; still one thread
  *   sandbox_thread()    on each thread, before it looks at anything that a guest says
  *
- * With mode off all of them do nothing.
+ * With mode off only the first does anything.
  */
 #ifndef SANDBOX_SANDBOX_H
 #define SANDBOX_SANDBOX_H
@@ -21,8 +21,8 @@
 
 enum sandbox_mode {
 	SANDBOX_OFF,
-	SANDBOX_ON,     /* what this host cannot do is left out, with a line in the log */
-	SANDBOX_STRICT, /* what this host cannot do is an error */
+	SANDBOX_ON,     /* what is not possible here is left out, with a line in the log */
+	SANDBOX_STRICT, /* what is not possible here is an error */
 };
 
 /** What a thread may do. */
@@ -42,8 +42,11 @@ struct sandbox_options {
 	size_t keep_count;
 };
 
-/** Remembers which fds were inherited. The first thing that opens fds comes later. [config] */
-void sandbox_begin(void);
+/**
+ * Remembers which fds were inherited; the first thing that opens fds comes later. Whatever the
+ * mode: VMM_E_INVAL if privileges come from the program's file. [config]
+ */
+int sandbox_begin(struct vmm_error *error);
 
 /**
  * Gives up what nothing needs: privileges by exec, core dumps, inherited fds that nobody named; and

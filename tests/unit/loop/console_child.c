@@ -37,6 +37,7 @@ struct child {
 	struct stream *stream;
 	int status;
 	bool deaf;
+	int log;           /* the writing end of its pipe, non-blocking */
 	uintptr_t nowhere; /* an address that nothing is at */
 };
 
@@ -59,21 +60,28 @@ static void forbid_getppid(void)
 	syscall(SYS_getppid, 1, 2, 3);
 }
 
-/* Before log_start() a line is written under the lock: to a full pipe, without an end. */
-static void log_for_ever(void)
+/* The log goes to a pipe that nobody reads; it is opened while that is allowed. */
+static int open_log(struct child *child)
 {
-	static const char zeros[4096];
 	char path[32];
 	struct log_config config = {.path = path};
 	int ends[2];
 
 	if (pipe(ends) || fcntl(ends[1], F_SETFL, O_NONBLOCK))
-		return;
-	while (write(ends[1], zeros, sizeof(zeros)) > 0)
-		;
+		return -1;
+	child->log = ends[1];
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[1]);
-	if (!log_configure(&config, NULL))
-		log_write(VMM_LOG_ERROR, NULL, "nobody reads this");
+	return log_configure(&config, NULL);
+}
+
+/* Before log_start() a line is written under the lock: here, without an end. */
+static void log_for_ever(const struct child *child)
+{
+	static const char zeros[4096];
+
+	while (write(child->log, zeros, sizeof(zeros)) > 0)
+		;
+	log_write(VMM_LOG_ERROR, NULL, "nobody reads this");
 }
 
 static void describe(const void *ctx, struct crash_text *text)
@@ -109,7 +117,7 @@ static void input_cb(void *ctx, const uint8_t *data, uint64_t bytes)
 		while (data[i] == 'H')
 			pause();
 		if (data[i] == 'L')
-			log_for_ever();
+			log_for_ever(child);
 		if (data[i] == 'N')
 			child->deaf = true;
 	}
@@ -169,7 +177,7 @@ int main(void)
 	};
 
 	terminal_fill_standard_fds();
-	if (loop_create("main", NULL, &child.loop) < 0)
+	if (open_log(&child) < 0 || loop_create("main", NULL, &child.loop) < 0)
 		return 99;
 	args.loop = child.loop;
 	if (signals_init(child.loop, &signal_ops, &child, NULL) < 0 ||

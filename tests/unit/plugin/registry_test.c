@@ -200,7 +200,7 @@ static int judge(const struct plugin_trust *rules, const struct place *place)
 	return judge_path(rules, place->path);
 }
 
-static void nobody_else_may_be_able_to_write_a_plugin(void **state)
+static void x8_nobody_else_may_be_able_to_write_a_plugin(void **state)
 {
 	struct plugin_trust trust = {.user = geteuid(), .owner = geteuid(), .group = getegid()};
 	struct place place;
@@ -223,7 +223,7 @@ static void nobody_else_may_be_able_to_write_a_plugin(void **state)
 	remove_place(&place);
 }
 
-static void the_directory_is_judged_like_the_file(void **state)
+static void x8_the_directory_is_judged_like_the_file(void **state)
 {
 	const struct plugin_trust trust = {
 		.user = geteuid(), .owner = geteuid(), .group = (gid_t)-1};
@@ -238,7 +238,7 @@ static void the_directory_is_judged_like_the_file(void **state)
 }
 
 /* Whoever can rename a directory on the way can put another file in place. */
-static void every_directory_on_the_way_is_judged(void **state)
+static void x8_every_directory_on_the_way_is_judged(void **state)
 {
 	const struct plugin_trust trust = {
 		.user = geteuid(), .owner = geteuid(), .group = (gid_t)-1};
@@ -263,7 +263,7 @@ static void every_directory_on_the_way_is_judged(void **state)
 	remove_place(&place);
 }
 
-static void the_target_of_a_link_is_judged(void **state)
+static void x8_the_target_of_a_link_is_judged(void **state)
 {
 	const struct plugin_trust trust = {
 		.user = geteuid(), .owner = geteuid(), .group = (gid_t)-1};
@@ -295,7 +295,7 @@ static void find_digest(const char *path, char digest[DIGEST_BYTES])
 	pclose(output);
 }
 
-static void a_pinned_plugin_must_have_its_digest(void **state)
+static void x9_a_pinned_plugin_must_have_its_digest(void **state)
 {
 	char digest[DIGEST_BYTES];
 	struct config_pin pin = {"test", digest};
@@ -319,7 +319,7 @@ static void a_pinned_plugin_must_have_its_digest(void **state)
 	plugin_registry_destroy(registry);
 }
 
-static void with_the_policy_pinned_only_pinned_plugins_are_loaded(void **state)
+static void x9_with_the_policy_pinned_only_pinned_plugins_are_loaded(void **state)
 {
 	const struct vmm_device_type *type = NULL;
 	struct plugin_registry *registry = open_registry(FIXTURES, NULL);
@@ -351,7 +351,7 @@ static bool is_mapped_from(const void *address, const char *name)
 	return found;
 }
 
-static void the_code_that_runs_is_the_sealed_copy(void **state)
+static void x9_the_code_that_runs_is_the_sealed_copy(void **state)
 {
 	char digest[DIGEST_BYTES];
 	struct config_pin pin = {"test", digest};
@@ -367,7 +367,7 @@ static void the_code_that_runs_is_the_sealed_copy(void **state)
 }
 
 /* The copy that is judged and loaded cannot be changed through its descriptor any more. */
-static void the_copy_that_is_checked_cannot_change(void **state)
+static void x9_the_copy_that_is_checked_cannot_change(void **state)
 {
 	char digest[DIGEST_BYTES];
 	struct config_pin pin = {"test", digest};
@@ -388,7 +388,7 @@ static void the_copy_that_is_checked_cannot_change(void **state)
 	plugin_registry_destroy(registry);
 }
 
-static void a_plugin_of_another_user_is_refused(void **state)
+static void x8_a_plugin_of_another_user_is_refused(void **state)
 {
 	const struct plugin_trust trust = {
 		.user = geteuid() + 1, .owner = geteuid() + 1, .group = (gid_t)-1};
@@ -412,15 +412,15 @@ int main(void)
 		cmocka_unit_test(a_plugin_named_by_its_path_need_not_be_in_a_search_directory),
 		cmocka_unit_test(a_failed_load_fails_the_same_way_again),
 		cmocka_unit_test(two_registries_can_load_the_same_plugin),
-		cmocka_unit_test(nobody_else_may_be_able_to_write_a_plugin),
-		cmocka_unit_test(the_directory_is_judged_like_the_file),
-		cmocka_unit_test(a_plugin_of_another_user_is_refused),
-		cmocka_unit_test(every_directory_on_the_way_is_judged),
-		cmocka_unit_test(the_target_of_a_link_is_judged),
-		cmocka_unit_test(a_pinned_plugin_must_have_its_digest),
-		cmocka_unit_test(with_the_policy_pinned_only_pinned_plugins_are_loaded),
-		cmocka_unit_test(the_code_that_runs_is_the_sealed_copy),
-		cmocka_unit_test(the_copy_that_is_checked_cannot_change),
+		cmocka_unit_test(x8_nobody_else_may_be_able_to_write_a_plugin),
+		cmocka_unit_test(x8_the_directory_is_judged_like_the_file),
+		cmocka_unit_test(x8_a_plugin_of_another_user_is_refused),
+		cmocka_unit_test(x8_every_directory_on_the_way_is_judged),
+		cmocka_unit_test(x8_the_target_of_a_link_is_judged),
+		cmocka_unit_test(x9_a_pinned_plugin_must_have_its_digest),
+		cmocka_unit_test(x9_with_the_policy_pinned_only_pinned_plugins_are_loaded),
+		cmocka_unit_test(x9_the_code_that_runs_is_the_sealed_copy),
+		cmocka_unit_test(x9_the_copy_that_is_checked_cannot_change),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,7 +94,7 @@ static void expect(const char *name, struct attempt attempt, bool may)
 		(unsigned long)attempt.needs, (unsigned)status);
 }
 
-static void test_each_role_may_do_its_work_and_nothing_else(void **state)
+static void test_x7_each_role_may_do_its_work_and_nothing_else(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ACTS; i++) {
@@ -107,7 +107,7 @@ static void test_each_role_may_do_its_work_and_nothing_else(void **state)
 	}
 }
 
-static void test_what_no_device_needs_is_not_allowed(void **state)
+static void test_x7_what_no_device_needs_is_not_allowed(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ACTS; i++) {
@@ -155,7 +155,7 @@ static void do_things_of_loops(void)
 	MUST(!pthread_create(&thread, NULL, thread_main, NULL) && !pthread_join(thread, NULL));
 }
 
-static void test_a_worker_thread_may_less_than_the_loop_that_started_it(void **state)
+static void test_x7_a_worker_thread_may_less_than_the_loop_that_started_it(void **state)
 {
 	struct attempt attempt = {.role = SANDBOX_LOOP, .run = do_things_of_loops};
 
@@ -165,12 +165,57 @@ static void test_a_worker_thread_may_less_than_the_loop_that_started_it(void **s
 	expect("epoll_wait of a worker", attempt, false);
 }
 
+#define MANY_THREADS 24
+
+static pthread_barrier_t barrier;
+
+/* The compiler would leave out what nobody looks at. */
+static void *volatile allocated[MANY_THREADS];
+
+static void *allocating_main(void *arg)
+{
+	uintptr_t number = (uintptr_t)arg;
+
+	MUST(filters_load((enum sandbox_role)(SANDBOX_LOOP + number % 4)) == 0);
+	pthread_barrier_wait(&barrier);
+	allocated[number] = malloc(100);
+	MUST(allocated[number]);
+	pthread_barrier_wait(&barrier);
+	return NULL;
+}
+
+/* From a certain number of threads on, malloc would look in /sys. */
+static void allocate_in_many_threads(void)
+{
+	pthread_t threads[MANY_THREADS];
+
+	MUST(!pthread_barrier_init(&barrier, NULL, MANY_THREADS));
+	for (uintptr_t i = 0; i < MANY_THREADS; i++)
+		MUST(!pthread_create(&threads[i], NULL, allocating_main, (void *)i));
+	for (int i = 0; i < MANY_THREADS; i++)
+		MUST(!pthread_join(threads[i], NULL));
+}
+
+static void check_many_threads(uintptr_t unused)
+{
+	(void)unused;
+	library_prepare();
+	MUST(limits_prepare(NULL) == 0 && filters_prepare(0, NULL) == 0);
+	allocate_in_many_threads();
+}
+
+static void test_x7_many_threads_of_any_role_allocate(void **state)
+{
+	(void)state;
+	kit_passes(check_many_threads, 0);
+}
+
 static void fail_unix_socket(void)
 {
 	MUST(socket(AF_UNIX, SOCK_DGRAM, 0) < 0 && errno == EAFNOSUPPORT);
 }
 
-static void test_a_call_that_the_c_library_tries_fails_without_harm(void **state)
+static void test_x7_a_call_that_the_c_library_tries_fails_without_harm(void **state)
 {
 	struct attempt attempt = {
 		.role = SANDBOX_MAIN, .needs = VMM_NEED_NETWORK, .run = fail_unix_socket};
@@ -180,7 +225,7 @@ static void test_a_call_that_the_c_library_tries_fails_without_harm(void **state
 }
 
 /* A line nobody can use is a mistake in the list. */
-static void test_each_call_of_the_list_has_roles_and_a_reason(void **state)
+static void test_x7_each_call_of_the_list_has_roles_and_a_reason(void **state)
 {
 	(void)state;
 	for (const struct call *call = calls; call->reason; call++) {
@@ -193,11 +238,12 @@ static void test_each_call_of_the_list_has_roles_and_a_reason(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_each_role_may_do_its_work_and_nothing_else),
-		cmocka_unit_test(test_what_no_device_needs_is_not_allowed),
-		cmocka_unit_test(test_a_worker_thread_may_less_than_the_loop_that_started_it),
-		cmocka_unit_test(test_a_call_that_the_c_library_tries_fails_without_harm),
-		cmocka_unit_test(test_each_call_of_the_list_has_roles_and_a_reason),
+		cmocka_unit_test(test_x7_each_role_may_do_its_work_and_nothing_else),
+		cmocka_unit_test(test_x7_what_no_device_needs_is_not_allowed),
+		cmocka_unit_test(test_x7_a_worker_thread_may_less_than_the_loop_that_started_it),
+		cmocka_unit_test(test_x7_many_threads_of_any_role_allocate),
+		cmocka_unit_test(test_x7_a_call_that_the_c_library_tries_fails_without_harm),
+		cmocka_unit_test(test_x7_each_call_of_the_list_has_roles_and_a_reason),
 	};
 
 	if (!FILTERS_WORK)

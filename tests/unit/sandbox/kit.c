@@ -4,9 +4,12 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <sched.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,15 +20,21 @@
 
 #define NOBODY 65534u
 
+static int log_fd = -1;
+
 void kit_fail(const char *file, int line, const char *cond)
 {
 	dprintf(STDERR_FILENO, "%s:%d: %s (errno: %s)\n", file, line, cond, strerror(errno));
+	/* The log is not where somebody looks. */
+	if (log_fd >= 0)
+		dprintf(STDOUT_FILENO, "%s:%d: %s (errno: %s)\n%s", file, line, cond,
+			strerror(errno), kit_log());
 	_exit(1);
 }
 
 int kit_status(void (*check)(uintptr_t arg), uintptr_t arg)
 {
-	static const struct rlimit no_core = {0, 0};
+	struct rlimit core;
 	int status = 0;
 	pid_t child = fork();
 
@@ -33,7 +42,9 @@ int kit_status(void (*check)(uintptr_t arg), uintptr_t arg)
 	if (!child) {
 		/* cmocka's handler would take it for a failure of the group. */
 		signal(SIGSYS, SIG_DFL);
-		setrlimit(RLIMIT_CORE, &no_core);
+		MUST(!getrlimit(RLIMIT_CORE, &core));
+		core.rlim_cur = 0;
+		MUST(!setrlimit(RLIMIT_CORE, &core));
 		check(arg);
 		_exit(0);
 	}
@@ -62,4 +73,44 @@ void kit_become_ordinary(void)
 		return;
 	MUST(!setgroups(0, NULL) && !setresgid(NOBODY, NOBODY, NOBODY));
 	MUST(!setresuid(NOBODY, NOBODY, NOBODY));
+}
+
+static void check_user_namespace(uintptr_t unused)
+{
+	(void)unused;
+	kit_become_ordinary();
+	MUST(!unshare(CLONE_NEWUSER | CLONE_NEWNS));
+}
+
+bool kit_has_user_namespaces(void)
+{
+	return kit_status(check_user_namespace, 0) == 0;
+}
+
+void kit_refuse(int call, uint64_t flags, int error)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	struct scmp_arg_cmp test = SCMP_A0_64(SCMP_CMP_MASKED_EQ, flags, flags);
+
+	MUST(filter);
+	/* Root can do without, and then the sandbox has something to give up. */
+	MUST(!seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, geteuid() != 0));
+	MUST(!seccomp_rule_add_array(filter, SCMP_ACT_ERRNO((uint16_t)error), call, 1, &test));
+	MUST(!seccomp_load(filter));
+	seccomp_release(filter);
+}
+
+void kit_catch_log(void)
+{
+	log_fd = memfd_create("log", MFD_CLOEXEC);
+	MUST(log_fd >= 0 && dup2(log_fd, STDERR_FILENO) == STDERR_FILENO);
+}
+
+const char *kit_log(void)
+{
+	static char text[4096];
+	ssize_t bytes = pread(log_fd, text, sizeof(text) - 1, 0);
+
+	text[bytes < 0 ? 0 : bytes] = '\0';
+	return text;
 }

@@ -33,4 +33,16 @@ void kit_enter(uint64_t needs);
 /** In a child: an ordinary user, if this is root. */
 void kit_become_ordinary(void);
 
+/** True if an ordinary user may make namespaces here. */
+bool kit_has_user_namespaces(void);
+
+/** In a child: this system call fails from now on if its first argument has these flags; 0: always.
+ */
+void kit_refuse(int call, uint64_t flags, int error);
+
+/** In a child: what is logged goes to kit_log() from now on. */
+void kit_catch_log(void);
+
+const char *kit_log(void);
+
 #endif

@@ -92,7 +92,7 @@ static inline void loop_turn(struct loop *loop)
 {
 	uint32_t turn = atomic_load_explicit(&loop->turn, memory_order_relaxed);
 
-	atomic_store_explicit(&loop->turn, turn + 1, memory_order_relaxed);
+	atomic_store_explicit(&loop->turn, turn + 1, memory_order_release);
 }
 
 /** A VMM_E_... for a negative error of libuv, which is an errno. */

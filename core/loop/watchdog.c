@@ -88,7 +88,7 @@ static void tell_stalled(const struct watched *watched, uint64_t now)
 
 static void look(struct watched *watched, uint64_t limit_ns)
 {
-	uint32_t turn = atomic_load_explicit(&watched->loop->turn, memory_order_relaxed);
+	uint32_t turn = atomic_load_explicit(&watched->loop->turn, memory_order_acquire);
 	uint64_t now = loop_now(NULL, VMM_CLOCK_HOST);
 
 	if (turn != watched->turn) {

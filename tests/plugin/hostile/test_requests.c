@@ -360,7 +360,8 @@ struct scribbler {
 	pthread_t thread;
 };
 
-static void *scribble(void *ctx)
+/* A guest's race, which no sanitizer is to look at. */
+__attribute__((no_sanitize("thread"))) static void *scribble(void *ctx)
 {
 	struct scribbler *s = ctx;
 

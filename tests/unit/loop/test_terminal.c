@@ -313,6 +313,10 @@ static void start_with_the_log_locked(void)
 static void test_r9_signals_while_the_log_is_locked_do_their_work(void **state)
 {
 	(void)state;
+#ifdef __SANITIZE_THREAD__
+	print_message("skipped: its handlers of signals wait until the call returns\n");
+	skip();
+#endif
 	start_with_the_log_locked();
 	assert_int_equal(kill(child, SIGABRT), 0);
 	expect("vmm: crash: SIGABRT (fatal signal 6), sent by process ");

@@ -17,7 +17,7 @@ static char path[] = "/tmp/watchdog-XXXXXX";
 
 static char *read_log(void)
 {
-	static char text[8192];
+	static _Thread_local char text[8192];
 	FILE *file = fopen(path, "r");
 	size_t bytes;
 

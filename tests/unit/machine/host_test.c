@@ -26,7 +26,6 @@ struct probe {
 	atomic_int inside;
 	atomic_int most_inside;
 	atomic_bool on_loop;
-	pthread_t caller;
 };
 
 static int32_t probe_read(void *ctx, uint64_t offset, uint32_t width, uint64_t *ret_value)
@@ -38,7 +37,6 @@ static int32_t probe_read(void *ctx, uint64_t offset, uint32_t width, uint64_t *
 	if (inside > atomic_load(&probe->most_inside))
 		atomic_store(&probe->most_inside, inside);
 	atomic_store(&probe->on_loop, loop_is_current(probe->fixture->machine.loop));
-	probe->caller = pthread_self();
 	usleep(1000);
 	*ret_value = offset + 0x40;
 	atomic_fetch_sub(&probe->inside, 1);

@@ -64,6 +64,8 @@ static void n9_control_queue_answers_everything(void **state)
 	assert_int_equal(command(rig, 8, "\4\0\5\0", 4, 1), ctrl_err);
 	assert_int_equal(command(rig, 8, "\4\0\377\377", 4, 1), ctrl_err);
 	assert_int_equal(command(rig, 8, "\4\1\1\0", 4, 1), ctrl_err);
+	assert_int_equal(command(rig, 8, "\0\0\1\0", 4, 1), ctrl_err);
+	assert_int_equal(command(rig, 8, "\5\0\1\0", 4, 1), ctrl_err);
 	assert_int_equal(command(rig, 8, "\4\0\1", 3, 1), ctrl_err);
 	assert_int_equal(command(rig, 8, "\4\0\1\0\0", 5, 1), ctrl_err);
 	assert_int_equal(command(rig, 8, "\4", 1, 1), ctrl_err);

@@ -12,6 +12,7 @@ from measure.trace import Trace, seconds_of
 from .start import warm_up
 
 NAME, BED = "scale", "icount"
+BUSY_PROCESSOR_GIVES_WAY = True  # as for the start
 STEPS, PEER_STEPS, QUICK_STEPS = (1, 4, 16, 64), (1, 4, 16), (1, 4)
 LINE = r"^exits$"
 

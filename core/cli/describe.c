@@ -13,6 +13,14 @@ static const char *thread_model_name(uint32_t model)
 					     : "parallel";
 }
 
+/* Words for VMM_NEED_...; NULL: none is known for this bit. */
+static const char *need_name(unsigned bit)
+{
+	static const char *const names[] = {"network", "tap", "disk", "io_uring"};
+
+	return bit < sizeof(names) / sizeof(names[0]) ? names[bit] : NULL;
+}
+
 static void json_options(struct json *json, const char *name,
 	const struct vmm_option *const *options, uint64_t count)
 {
@@ -117,6 +125,11 @@ static void json_type(struct json *json, const struct vmm_device_type *type)
 	for (uint64_t i = 0; i < type->provides_count; i++)
 		json_text(json, NULL, type->provides[i]);
 	json_close(json, ']');
+	json_open(json, "needs", '[');
+	for (unsigned i = 0; need_name(i); i++)
+		if (type->needs >> i & 1)
+			json_text(json, NULL, need_name(i));
+	json_close(json, ']');
 	json_options(json, "options", type->options, type->option_count);
 }
 
@@ -132,6 +145,9 @@ static void text_type(FILE *out, const struct vmm_device_type *type)
 	fprintf(out, "  threads: %s\n", thread_model_name(type->thread_model));
 	for (uint64_t i = 0; i < type->provides_count; i++)
 		fprintf(out, "  offers %s\n", type->provides[i]);
+	for (unsigned i = 0; need_name(i); i++)
+		if (type->needs >> i & 1)
+			fprintf(out, "  may need of the host: %s\n", need_name(i));
 	putc('\n', out);
 	if (!type->option_count)
 		fputs("  no options\n", out);

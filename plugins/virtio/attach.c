@@ -3,11 +3,13 @@
  * Putting a device behind the transport and taking it away: checks the description, builds the
  * device with everything that it will ever need, and lets the bus make it visible.
  *
- * A detached device is kept until the transport goes: a post for it may still be on its way, and
- * is dropped only when its owner, which goes before the transport, is destroyed.
+ * A detached device is kept until the transport goes, which walks the list of its devices when the
+ * machine stops.
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "transport.h"
 
@@ -106,6 +108,8 @@ void vio_device_free(struct vio_device *d)
 	vio_config_fini(&d->config);
 	ram_map_fini(&d->ram);
 	vio_irq_fini(&d->irq);
+	if (d->work_fd >= 0)
+		close(d->work_fd);
 	pthread_cond_destroy(&d->reset_end);
 	pthread_mutex_destroy(&d->lock);
 	free(d->name);
@@ -127,6 +131,7 @@ static struct vio_device *make_device(
 	d->ctx = request->ctx;
 	d->device_id = request->device_id;
 	d->offered = request->features | TRANSPORT_FEATURES;
+	d->work_fd = -1;
 	atomic_init(&d->gate, 0);
 	if (make_locks(d) < 0) {
 		free(d);
@@ -143,7 +148,20 @@ static struct vio_device *make_device(
 	return d;
 }
 
-int32_t vio_watch_doorbells(struct vio_device *d)
+static int32_t watch_work(struct vio_device *d)
+{
+	int32_t ret;
+
+	d->work_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (d->work_fd < 0)
+		return VMM_E_LIMIT;
+	ret = d->transport->loop.watch_add(
+		d->owner, d->loop, d->work_fd, VMM_WATCH_READ, vio_work_cb, d, &d->work_watch);
+	d->work_watched = ret == 0;
+	return ret;
+}
+
+static int32_t watch_doorbells(struct vio_device *d)
 {
 	const struct vmm_loop *loop = &d->transport->loop;
 
@@ -167,6 +185,9 @@ static void take_apart(struct vio_device *d)
 			d->transport->loop.watch_remove(d->owner, d->queues[i].watch);
 		d->queues[i].watched = false;
 	}
+	if (d->work_watched)
+		d->transport->loop.watch_remove(d->owner, d->work_watch);
+	d->work_watched = false;
 	d->transport->bus->detach(d);
 }
 
@@ -186,7 +207,9 @@ int32_t vio_attach(void *transport, const struct vmm_virtio_device *request, uin
 	if (ret >= 0)
 		ret = ram_map_init(&d->ram, &t->memory, t->host, space);
 	if (ret >= 0)
-		ret = vio_watch_doorbells(d);
+		ret = watch_doorbells(d);
+	if (ret >= 0)
+		ret = watch_work(d);
 	if (ret < 0) {
 		take_apart(d);
 		vio_device_free(d);

@@ -5,11 +5,11 @@
  *
  * Who owns what. vCPU threads write the register file, under `lock`. Rings and everything that
  * calls the device plugin belong to the device's loop. The two meet in three places: `work`, bits
- * under the lock that say what the loop is to do, with a post to wake it; `gate`, an atomic that
+ * under the lock that say what the loop is to do, with an eventfd to wake it; `gate`, an atomic that
  * stops ring work at once; and the interrupt state, with a lock of its own.
  *
- * Order of locks: nothing that takes another lock is called under `lock`, but for a post; under
- * irq.lock only the bus is called, for the level of the line.
+ * Order of locks: nothing that takes another lock is called under `lock`; under irq.lock only
+ * the bus is called, for the level of the line.
  */
 #ifndef VIRTIO_DEVICE_H
 #define VIRTIO_DEVICE_H
@@ -151,7 +151,7 @@ struct vio_device {
 	char *name;
 
 	/* From the request; constant. */
-	vmm_host *owner; /* whose loop, log lines and posts these are */
+	vmm_host *owner; /* whose loop and log lines these are */
 	uint64_t loop;
 	const struct vmm_virtio_ops *ops;
 	struct vmm_virtio_ops ops_copy;
@@ -165,18 +165,21 @@ struct vio_device {
 	struct vio_irq irq;
 	_Atomic uint32_t gate; /* GATE_...; a bit that vCPUs set, release, is seen by the loop */
 
-	pthread_mutex_t lock;     /* guards registers, queue registers, config, work and posted */
+	pthread_mutex_t lock;     /* guards registers, queue registers, config and work */
 	pthread_cond_t reset_end; /* with lock: resetting became false */
 	struct vio_registers registers;
 	struct vio_config config;
 	uint32_t work;
-	bool posted; /* device_work is on its way */
+
+	int32_t work_fd; /* an eventfd: there is work; -1: not made yet */
+	uint64_t work_watch;
+	bool work_watched;
 
 	/* The loop's. */
 	bool active;       /* activate succeeded, reset is not done */
 	bool reset_called; /* reset returned VMM_PENDING */
 	bool stopping;
-	bool attached; /* false: detached, kept for posts that may still come */
+	bool attached; /* false: detached, kept until the transport goes */
 
 	void *bus; /* of the bus's attach */
 };
@@ -196,9 +199,8 @@ void vio_registers_reset_locked(struct vio_device *d);
 /** Waits for a reset that was asked for to be done, within a limit. */
 void vio_reset_wait(struct vio_device *d);
 
-/** Adds bits of work and wakes the loop. An error: it could not be woken; the work is kept, and the
- * next call tries again. [any] */
-int32_t vio_work_add(struct vio_device *d, uint32_t work);
+/** Adds bits of work and wakes the loop. It cannot fail: a reset must not need memory. [any] */
+void vio_work_add(struct vio_device *d, uint32_t work);
 
 /** The doorbell of a queue was written in a way that the kernel does not handle. */
 void vio_doorbell_ring(struct vio_device *d, uint64_t queue);
@@ -247,7 +249,7 @@ void vio_signal(int32_t fd);
 /*
  * ---- lifecycle.c: activation, reset, notifications [loop] ----
  */
-void vio_work_cb(void *ctx);
+void vio_work_cb(void *ctx, int32_t fd, uint32_t events);
 void vio_doorbell_cb(void *ctx, int32_t fd, uint32_t events);
 void vio_reset_done(struct vio_device *d);
 

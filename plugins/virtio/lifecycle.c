@@ -112,18 +112,20 @@ void vio_reset_done(struct vio_device *d)
 		finish_reset(d);
 }
 
-void vio_work_cb(void *ctx)
+void vio_work_cb(void *ctx, int32_t fd, uint32_t events)
 {
 	struct vio_device *d = ctx;
+	uint64_t count;
 	uint32_t work;
 
+	(void)events;
+	/* First: what is added after the look below rings again. */
+	if (read(fd, &count, sizeof(count)) != sizeof(count))
+		return;
 	pthread_mutex_lock(&d->lock);
 	work = d->work;
 	d->work = 0;
-	d->posted = false;
 	pthread_mutex_unlock(&d->lock);
-	if (!d->attached)
-		return;
 	if (work & WORK_STOP)
 		d->stopping = true;
 	if (work & (WORK_RESET | WORK_STOP)) {

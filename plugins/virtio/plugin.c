@@ -137,8 +137,7 @@ static int32_t quiesce(void *ctx)
 			continue;
 		atomic_fetch_add(&t->stops, 1);
 		atomic_fetch_or_explicit(&d->gate, GATE_STOP, memory_order_release);
-		if (vio_work_add(d, WORK_STOP) < 0)
-			atomic_fetch_sub(&t->stops, 1);
+		vio_work_add(d, WORK_STOP);
 	}
 	return atomic_fetch_sub(&t->stops, 1) == 1 ? 0 : VMM_PENDING;
 }

@@ -118,16 +118,11 @@ static uint32_t read_locked(struct vio_device *d, enum vio_register reg)
 
 uint32_t vio_register_read(struct vio_device *d, enum vio_register reg)
 {
-	bool again;
 	uint32_t value;
 
 	pthread_mutex_lock(&d->lock);
 	value = read_locked(d, reg);
-	again = reg == REG_STATUS && d->work && !d->posted;
 	pthread_mutex_unlock(&d->lock);
-	/* The post failed for want of memory: a driver that waits for the reset makes it anew. */
-	if (again)
-		vio_work_add(d, 0);
 	return value;
 }
 
@@ -352,24 +347,16 @@ void vio_reset_wait(struct vio_device *d)
 	pthread_mutex_unlock(&d->lock);
 }
 
-int32_t vio_work_add(struct vio_device *d, uint32_t work)
+void vio_work_add(struct vio_device *d, uint32_t work)
 {
-	int32_t ret = 0;
-	bool post;
+	bool wake;
 
 	pthread_mutex_lock(&d->lock);
+	wake = !d->work;
 	d->work |= work;
-	post = d->work && !d->posted;
-	d->posted |= post;
 	pthread_mutex_unlock(&d->lock);
-	if (post)
-		ret = d->transport->loop.post(d->owner, d->loop, vio_work_cb, d);
-	if (ret >= 0)
-		return 0;
-	pthread_mutex_lock(&d->lock);
-	d->posted = false;
-	pthread_mutex_unlock(&d->lock);
-	return ret;
+	if (wake)
+		vio_signal(d->work_fd);
 }
 
 void vio_doorbell_ring(struct vio_device *d, uint64_t queue)

@@ -39,11 +39,8 @@ extern const struct vmm_virtio vio_table; /* interface.c */
 int32_t vio_attach(void *transport, const struct vmm_virtio_device *request, uint64_t *ret_device);
 void vio_detach(void *transport, uint64_t device);
 
-/** Frees a detached device. Posts for it can not come any more. [config] */
+/** Frees a detached device. [config] */
 void vio_device_free(struct vio_device *d);
-
-/** Watches the doorbells; after the bus has made them. [config] */
-int32_t vio_watch_doorbells(struct vio_device *d);
 
 /** One of the devices that quiesce waits for has stopped. [loop] of any device */
 void vio_stopped(struct vio_transport *t);

@@ -19,9 +19,10 @@
 #include <vmm/entry.h>
 #include <vmm/types.h>
 
+#include "loop/loop.h"
+
 struct config_device;
 struct log_source;
-struct loop;
 struct machine;
 
 /** The phases in the order in which an instance goes through them; see vmm/device.h. */
@@ -70,8 +71,10 @@ struct vmm_host {
 	void (*event_cb)(void *ctx, uint32_t events);
 	void *event_ctx;
 	uint32_t event_mask;
-	uint64_t needs;              /* VMM_NEED_... */
-	atomic_bool quiesce_pending; /* machine_quiesced() is to come */
+	uint64_t needs; /* VMM_NEED_... */
+	struct loop_post power_button_post;
+	struct loop_post quiesce_post; /* ending must not need memory */
+	atomic_bool quiesce_pending;   /* machine_quiesced() is to come */
 };
 
 /** Puts a new object on the host's list. [any] */

@@ -46,6 +46,15 @@ static void host_stop(vmm_host *host, uint32_t reason, uint32_t status)
 	}
 }
 
+static void power_button_cb(void *ctx)
+{
+	struct vmm_host *host = ctx;
+
+	host_enter(host);
+	host->event_cb(host->event_ctx, VMM_EVENT_POWER_BUTTON);
+	host_leave(host);
+}
+
 static int32_t host_subscribe(vmm_host *host, uint32_t events, vmm_event_cb cb, void *ctx)
 {
 	HOST_NEEDS_CONFIG(host, "vmm.machine subscribe");
@@ -54,16 +63,8 @@ static int32_t host_subscribe(vmm_host *host, uint32_t events, vmm_event_cb cb, 
 	host->event_mask = events;
 	host->event_cb = cb;
 	host->event_ctx = ctx;
+	loop_post_init(&host->power_button_post, host->loop, host, power_button_cb, host);
 	return 0;
-}
-
-static void power_button_cb(void *ctx)
-{
-	struct vmm_host *host = ctx;
-
-	host_enter(host);
-	host->event_cb(host->event_ctx, VMM_EVENT_POWER_BUTTON);
-	host_leave(host);
 }
 
 void machine_power_button(struct machine *machine)
@@ -76,8 +77,7 @@ void machine_power_button(struct machine *machine)
 		if (!(host->event_mask & VMM_EVENT_POWER_BUTTON))
 			continue;
 		heard = true;
-		if (loop_post(host->loop, host, power_button_cb, host) < 0)
-			log_write(VMM_LOG_ERROR, host->id, "out of memory: power button is lost");
+		loop_post_queue(&host->power_button_post);
 	}
 	if (!heard)
 		log_write(VMM_LOG_WARN, NULL,

@@ -110,21 +110,26 @@ static int create_vm(struct machine *machine, struct vmm_error *error)
 static int create_loops(struct machine *machine, struct vmm_error *error)
 {
 	const struct config *config = machine->config;
+	const char *name = "main";
 	int ret = vm_clock_create(&machine->clock);
 
 	if (ret == 0)
-		ret = loop_create("main", machine->clock, &machine->loop);
+		ret = loop_create(name, machine->clock, &machine->loop);
 	if (ret == 0 && config->iothread_count > 0) {
 		machine->iothreads = calloc(config->iothread_count, sizeof(*machine->iothreads));
 		ret = machine->iothreads ? 0 : VMM_E_NOMEM;
 	}
 	for (size_t i = 0; ret == 0 && i < config->iothread_count; i++) {
-		ret = loop_create(config->iothreads[i], machine->clock, &machine->iothreads[i]);
+		name = config->iothreads[i];
+		ret = loop_create(name, machine->clock, &machine->iothreads[i]);
 		if (ret == 0)
 			machine->iothread_count++;
 	}
-	if (ret < 0)
+	if (ret < 0) {
+		vmm_set_error(
+			error, "the loop \"%s\" cannot be made: %s", name, vmm_error_text(ret));
 		return ret;
+	}
 	return machine_init_stop(machine, error);
 }
 
@@ -281,6 +286,27 @@ static struct watchdog *start_watchdog(struct machine *machine)
 	return watchdog;
 }
 
+static int start_iothreads(struct machine *machine, struct vmm_error *error)
+{
+	for (uint32_t i = 0; i < machine->iothread_count; i++) {
+		int ret = loop_thread_start(machine->iothreads[i]);
+
+		if (ret < 0) {
+			vmm_set_error(error, "the thread of the loop \"%s\" cannot be started: %s",
+				loop_name(machine->iothreads[i]), vmm_error_text(ret));
+			return ret;
+		}
+	}
+	return 0;
+}
+
+static void join_iothreads(struct machine *machine)
+{
+	for (uint32_t i = 0; i < machine->iothread_count; i++)
+		loop_thread_join(machine->iothreads[i]);
+	atomic_store_explicit(&machine->running, false, memory_order_release);
+}
+
 /* Threads start here and have ended when this returns. */
 static enum machine_end run(struct machine *machine, struct vmm_error *error)
 {
@@ -288,8 +314,11 @@ static enum machine_end run(struct machine *machine, struct vmm_error *error)
 	int ret = 0;
 
 	atomic_store_explicit(&machine->running, true, memory_order_release);
-	for (uint32_t i = 0; ret == 0 && i < machine->iothread_count; i++)
-		ret = loop_thread_start(machine->iothreads[i]);
+	/* Without all loops there is no stop in order; nothing is in flight that would need it. */
+	if (start_iothreads(machine, error) < 0) {
+		join_iothreads(machine);
+		return MACHINE_END_NO_HOST;
+	}
 	for (uint32_t i = 0; ret == 0 && i < machine->vcpu_count; i++)
 		ret = vcpu_start(machine->vcpus[i], error);
 	if (ret < 0)
@@ -298,9 +327,7 @@ static enum machine_end run(struct machine *machine, struct vmm_error *error)
 	sandbox_thread(SANDBOX_MAIN);
 	loop_run(machine->loop);
 	watchdog_stop(watchdog);
-	for (uint32_t i = 0; i < machine->iothread_count; i++)
-		loop_thread_join(machine->iothreads[i]);
-	atomic_store_explicit(&machine->running, false, memory_order_release);
+	join_iothreads(machine);
 	return atomic_load_explicit(&machine->end, memory_order_acquire);
 }
 

@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <signal.h>
 
+#include <vmm/support.h>
+
 #include "config/config.h"
 #include "kvm/vcpu.h"
 #include "log/log.h"
@@ -66,10 +68,8 @@ static void quiesce_all(struct machine *machine)
 	for (uint32_t i = 0; i < machine->host_count; i++) {
 		struct vmm_host *host = machine->hosts[i];
 
-		if (loop_post(host->loop, host, quiesce_cb, host) < 0) {
-			log_write(VMM_LOG_ERROR, host->id, "out of memory: cannot be quiesced");
-			quiesce_done_one(machine);
-		}
+		loop_post_init(&host->quiesce_post, host->loop, host, quiesce_cb, host);
+		loop_post_queue(&host->quiesce_post);
 	}
 	quiesce_done_one(machine);
 }
@@ -149,7 +149,10 @@ int machine_init_stop(struct machine *machine, struct vmm_error *error)
 		&machine->slow_timer);
 
 	loop_post_init(&machine->stop_post, machine->loop, machine, stop_cb, machine);
-	if (ret < 0)
+	if (ret < 0) {
+		vmm_set_error(
+			error, "the timer of the stop cannot be made: %s", vmm_error_text(ret));
 		return ret;
+	}
 	return signals_init(machine->loop, &signal_ops, machine, error);
 }

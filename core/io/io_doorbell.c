@@ -154,7 +154,7 @@ int io_doorbell_add(struct io_map *map, struct io_region *region,
 		vmm_set_error(error, "cannot make an eventfd for a doorbell of region \"%s\": %s",
 			region->name, strerror(errno));
 		free(doorbell);
-		return VMM_E_IO;
+		return VMM_E_LIMIT;
 	}
 	pthread_mutex_lock(&map->lock);
 	doorbell->next = region->doorbells;

@@ -237,7 +237,7 @@ int irq_msi_open(struct vm *vm, struct irq_msi **ret_msi, int *ret_fd)
 	msi->fd = vm_eventfd();
 	if (msi->fd < 0) {
 		free(msi);
-		return VMM_E_IO;
+		return VMM_E_LIMIT;
 	}
 	pthread_mutex_lock(&vm->msis.lock);
 	ret = place_locked(vm, msi);

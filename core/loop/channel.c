@@ -82,6 +82,8 @@ static int init_epoll(struct channel *channel)
 
 	close(channel->epoll_fd);
 	channel->epoll_fd = -1;
+	if (error == ENOSPC || error == ENOMEM)
+		return VMM_E_LIMIT;
 	if (error != EPERM)
 		return VMM_E_IO;
 	channel->kind = CHANNEL_READY;

@@ -189,7 +189,8 @@ static int open_stdio(
 	int ret = open_channels(io);
 
 	if (ret < 0)
-		vmm_set_error(error, "standard input or output cannot be used as a console");
+		vmm_set_error(error, "standard input or output cannot be used as a console: %s",
+			vmm_error_text(ret));
 	return ret;
 }
 

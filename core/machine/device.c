@@ -17,36 +17,6 @@
 
 #define TEXT_BYTES 512
 
-static const char *code_text(int code)
-{
-	switch (code) {
-	case VMM_E_INVAL:
-		return "invalid argument";
-	case VMM_E_NOMEM:
-		return "out of memory";
-	case VMM_E_UNSUPPORTED:
-		return "not supported";
-	case VMM_E_NOT_FOUND:
-		return "not found";
-	case VMM_E_EXISTS:
-		return "exists already";
-	case VMM_E_BUSY:
-		return "in use";
-	case VMM_E_IO:
-		return "input/output error";
-	case VMM_E_RANGE:
-		return "out of range";
-	case VMM_E_PHASE:
-		return "the plugin called a function at the wrong time";
-	case VMM_E_LIMIT:
-		return "a limit is reached";
-	case VMM_E_PERM:
-		return "no permission";
-	default:
-		return "failed";
-	}
-}
-
 static void phase_failed(const struct vmm_host *host, const char *phase, int code, const char *text,
 	struct vmm_error *error)
 {
@@ -58,7 +28,7 @@ static void phase_failed(const struct vmm_host *host, const char *phase, int cod
 			host->type->name, text);
 	else
 		vmm_set_error(error, "%s: device \"%s\" (%s): %s in %s (%d)", place, host->id,
-			host->type->name, code_text(code), phase, code);
+			host->type->name, vmm_error_text(code), phase, code);
 }
 
 /* What a phase returned, as 0 or an error: a plugin may return anything. */
@@ -186,7 +156,7 @@ int device_quiesce(struct vmm_host *host)
 		host_leave(host);
 	}
 	if (ret < 0)
-		log_write(VMM_LOG_ERROR, host->id, "quiesce: %s (%d)", code_text(ret), ret);
+		log_write(VMM_LOG_ERROR, host->id, "quiesce: %s (%d)", vmm_error_text(ret), ret);
 	return ret;
 }
 

@@ -21,6 +21,36 @@ void vmm_set_error(struct vmm_error *error, const char *format, ...)
 	va_end(args);
 }
 
+const char *vmm_error_text(int32_t code)
+{
+	switch (code) {
+	case VMM_E_INVAL:
+		return "invalid argument";
+	case VMM_E_NOMEM:
+		return "out of memory";
+	case VMM_E_UNSUPPORTED:
+		return "not supported";
+	case VMM_E_NOT_FOUND:
+		return "not found";
+	case VMM_E_EXISTS:
+		return "exists already";
+	case VMM_E_BUSY:
+		return "in use";
+	case VMM_E_IO:
+		return "input/output error";
+	case VMM_E_RANGE:
+		return "out of range";
+	case VMM_E_PHASE:
+		return "the plugin called a function at the wrong time";
+	case VMM_E_LIMIT:
+		return "a limit is reached";
+	case VMM_E_PERM:
+		return "no permission";
+	default:
+		return "failed";
+	}
+}
+
 /* A table starts with its size; see the rules of tables in docs/abi.md. */
 static void copy_table(const void *table, void *copy, uint64_t copy_bytes)
 {

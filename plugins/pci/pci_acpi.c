@@ -75,6 +75,7 @@ int32_t pci_acpi_add(struct pci_bus *bus, struct vmm_error *error)
 	if (ret >= 0)
 		ret = mcfg_add(bus);
 	if (ret < 0)
-		vmm_set_error(error, "the ACPI tables of the PCI bus could not be added");
+		vmm_set_error(error, "the ACPI tables of the PCI bus cannot be added: %s",
+			vmm_error_text(ret));
 	return ret;
 }

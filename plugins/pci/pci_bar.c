@@ -198,7 +198,8 @@ int32_t pci_bar_add(
 	if (ret >= 0) {
 		ret = bus->io.region_add(bar->host, &region, &bar->region);
 		if (ret < 0)
-			vmm_set_error(error, "cannot add the region of BAR %u", what->index);
+			vmm_set_error(error, "cannot add the region of BAR %u: %s", what->index,
+				vmm_error_text(ret));
 	}
 	if (ret < 0) {
 		bar->kind = 0;

@@ -146,8 +146,9 @@ static int32_t region_add(struct pci_bus *bus, const char *name, uint32_t space,
 	int32_t ret = bus->io.region_add(bus->host, &region, ret_region);
 
 	if (ret < 0)
-		vmm_set_error(error, "%s at %#llx: the range is taken by another device", name,
-			(unsigned long long)base);
+		vmm_set_error(error, "%s at %#llx: %s", name, (unsigned long long)base,
+			ret == VMM_E_EXISTS ? "the range is taken by another device"
+					    : vmm_error_text(ret));
 	return ret;
 }
 

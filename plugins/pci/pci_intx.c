@@ -19,7 +19,7 @@ int32_t pci_intx_add(struct pci_function *function, struct vmm_error *error)
 	gsi = bus->layout.pci_gsi_base + function->slot % bus->layout.pci_gsi_count;
 	ret = bus->irq.line_open(bus->host, gsi, VMM_IRQ_LEVEL, &function->line);
 	if (ret < 0) {
-		vmm_set_error(error, "cannot open interrupt line %u", gsi);
+		vmm_set_error(error, "cannot open interrupt line %u: %s", gsi, vmm_error_text(ret));
 		return ret;
 	}
 	function->has_pin = 1;

@@ -201,10 +201,9 @@ static int32_t vectors_open(struct pci_function *function, uint32_t count, struc
 
 		ret = bus->irq.msi_open(bus->host, &vector->handle, &vector->fd);
 		if (ret < 0) {
-			vmm_set_error(error,
-				"only %u of %u MSI-X vectors could be opened; give its devices "
-				"fewer queues",
-				msix->count, count);
+			vmm_set_error(error, "only %u of %u MSI-X vectors could be opened: %s%s",
+				msix->count, count, vmm_error_text(ret),
+				ret == VMM_E_LIMIT ? "; give its devices fewer queues" : "");
 			return ret;
 		}
 		vector->masked = 1;

@@ -94,7 +94,7 @@ static int32_t realize(void *ctx, struct vmm_error *error)
 	if (ret < 0)
 		vmm_set_error(error, "port %#x cannot be had: %s; choose another with \"port\"",
 			device->port,
-			ret == VMM_E_EXISTS ? "another device has it" : "the core refuses it");
+			ret == VMM_E_EXISTS ? "another device has it" : vmm_error_text(ret));
 	return ret;
 }
 

@@ -161,7 +161,7 @@ static int32_t add_regions(struct platform *p, struct vmm_error *error)
 				regions[i].name,
 				ret == VMM_E_EXISTS ? "another device has it; a machine has one "
 						      "platform device"
-						    : "the core refuses it");
+						    : vmm_error_text(ret));
 			return ret;
 		}
 		p->region_count++;
@@ -181,7 +181,7 @@ static int32_t open_lines(struct platform *p, struct vmm_error *error)
 	if (ret < 0)
 		vmm_set_error(error, "interrupt line %u cannot be had: %s",
 			p->has_rtc_line ? PLATFORM_GSI_EVENT : PLATFORM_GSI_RTC,
-			ret == VMM_E_BUSY ? "another device has it" : "the core refuses it");
+			ret == VMM_E_BUSY ? "another device has it" : vmm_error_text(ret));
 	return ret;
 }
 
@@ -198,7 +198,7 @@ static int32_t add_timers(struct platform *p, struct vmm_error *error)
 		p->has_tick_timer = ret == 0;
 	}
 	if (ret < 0)
-		vmm_set_error(error, "no timer can be had for the clock");
+		vmm_set_error(error, "no timer can be had for the clock: %s", vmm_error_text(ret));
 	return ret;
 }
 
@@ -214,12 +214,12 @@ static int32_t add_acpi(struct platform *p, struct vmm_error *error)
 
 	if (ret < 0) {
 		vmm_set_error(error, "the ACPI registers cannot be had: %s",
-			ret == VMM_E_EXISTS ? "another device has them" : "the core refuses them");
+			ret == VMM_E_EXISTS ? "another device has them" : vmm_error_text(ret));
 		return ret;
 	}
 	ret = p->acpi.add_table(p->host, platform_aml, sizeof(platform_aml), NULL, 0);
 	if (ret < 0)
-		vmm_set_error(error, "the core refuses the ACPI table");
+		vmm_set_error(error, "the ACPI table cannot be added: %s", vmm_error_text(ret));
 	return ret;
 }
 

@@ -312,21 +312,24 @@ static int32_t serial_realize(void *ctx, struct vmm_error *error)
 
 	if (ret < 0) {
 		vmm_set_error(error, "interrupt line %" PRIu32 " cannot be used: %s", serial->gsi,
-			ret == VMM_E_BUSY ? "another device has it; set a different irq"
-					  : "there is no such line");
+			ret == VMM_E_BUSY    ? "another device has it; set a different irq"
+			: ret == VMM_E_RANGE ? "there is no such line"
+					     : vmm_error_text(ret));
 		return ret;
 	}
 	serial->has_line = 1;
 	ret = serial->io.region_add(serial->host, &region, &serial->region);
 	if (ret < 0) {
-		vmm_set_error(error, "ports 0x%x to 0x%x cannot be used: another device has some",
-			serial->port, serial->port + UART_PORTS - 1);
+		vmm_set_error(error, "ports 0x%x to 0x%x cannot be used: %s", serial->port,
+			serial->port + UART_PORTS - 1,
+			ret == VMM_E_EXISTS ? "another device has some" : vmm_error_text(ret));
 		return ret;
 	}
 	serial->has_region = 1;
 	ret = add_acpi(serial);
 	if (ret < 0)
-		vmm_set_error(error, "the ACPI description of the serial port was refused");
+		vmm_set_error(error, "the ACPI description of the serial port cannot be added: %s",
+			vmm_error_text(ret));
 	return ret;
 }
 

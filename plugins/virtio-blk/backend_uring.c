@@ -276,7 +276,7 @@ static int32_t watch_ring(struct uring_backend *uring, struct vmm_error *error)
 		uring->has_timer = ret == 0;
 	}
 	if (ret < 0)
-		vmm_set_error(error, "cannot watch the ring on the loop");
+		vmm_set_error(error, "cannot watch the ring on the loop: %s", vmm_error_text(ret));
 	return ret;
 }
 

@@ -280,7 +280,7 @@ static const struct net_backend_ops user_ops = {
 	.tx_ready = user_tx_ready,
 };
 
-static int32_t start_slirp(struct user *user)
+static int32_t start_slirp(struct user *user, struct vmm_error *error)
 {
 	struct net *net = user->backend.net;
 	SlirpConfig config = {
@@ -305,8 +305,10 @@ static int32_t start_slirp(struct user *user)
 	if (!user->poll)
 		return VMM_E_NOMEM;
 	user->slirp = slirp_new(&config, slirp_poll_callbacks(user->poll), user->poll);
-	if (!user->slirp)
-		return VMM_E_NOMEM;
+	if (!user->slirp) {
+		vmm_set_error(error, "libslirp does not take the settings of the user network");
+		return VMM_E_UNSUPPORTED;
+	}
 	slirp_poll_attach(user->poll, user->slirp);
 	return 0;
 }
@@ -326,7 +328,7 @@ int32_t net_user_open(struct net *net, struct net_backend **ret_backend, struct 
 	user->last = &user->first;
 	ret = parse_network(net->values[NET_OPT_NETWORK]->text, &user->network, &user->mask);
 	if (ret == 0)
-		ret = start_slirp(user);
+		ret = start_slirp(user, error);
 	for (uint64_t i = 0; ret == 0 && i < forwards->item_count; i++)
 		ret = add_forward(user, forwards->items[i], error);
 	if (ret < 0) {

@@ -198,7 +198,8 @@ static int32_t realize(void *ctx, struct vmm_error *error)
 		ret = rng->loop.timer_add(
 			rng->host, loop, VMM_CLOCK_HOST, tick_end_cb, rng, &rng->timer);
 		if (ret < 0) {
-			vmm_set_error(error, "no timer for the rate limit");
+			vmm_set_error(
+				error, "no timer for the rate limit: %s", vmm_error_text(ret));
 			return ret;
 		}
 		rng->has_timer = 1;

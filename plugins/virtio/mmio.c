@@ -249,8 +249,13 @@ static int32_t attach(
 		return ret;
 	ret = add_region(d, page, &layout, request->slot, &slot);
 	if (ret < 0) {
-		vmm_set_error(request->error, "virtio-mmio: slot %u is not free or does not exist",
-			request->slot);
+		if (ret == VMM_E_EXISTS || ret == VMM_E_LIMIT)
+			vmm_set_error(request->error,
+				"virtio-mmio: slot %u is not free or does not exist",
+				request->slot);
+		else
+			vmm_set_error(request->error, "virtio-mmio: no registers: %s",
+				vmm_error_text(ret));
 		return ret;
 	}
 	if (!layout.device_gsi_count)
@@ -258,7 +263,8 @@ static int32_t attach(
 	gsi = layout.device_gsi_base + slot % layout.device_gsi_count;
 	ret = t->irq.line_open(t->host, gsi, VMM_IRQ_LEVEL, &page->line);
 	if (ret < 0) {
-		vmm_set_error(request->error, "virtio-mmio: line %u is not free", gsi);
+		vmm_set_error(request->error, "virtio-mmio: line %u cannot be opened: %s", gsi,
+			ret == VMM_E_BUSY ? "it is not free" : vmm_error_text(ret));
 		return ret;
 	}
 	page->line_opened = true;

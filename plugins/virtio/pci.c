@@ -268,8 +268,8 @@ static int32_t attach(
 	*ret_space = t->pci.dma_space(t->pci_bus, f->handle);
 	return 0;
 failed:
-	vmm_set_error(
-		request->error, "virtio: no vectors or doorbells for %u queues", d->queue_count);
+	vmm_set_error(request->error, "virtio: no vectors or doorbells for %u queues: %s",
+		d->queue_count, vmm_error_text(ret));
 	return ret;
 }
 

@@ -21,6 +21,9 @@ extern "C" {
 /** Writes the text of an error; error may be NULL. [any] */
 void vmm_set_error(struct vmm_error *error, const char *format, ...) VMM_PRINTF(2, 3);
 
+/** What an error code means, for the end of an error's text: "out of memory". Never NULL. [any] */
+const char *vmm_error_text(int32_t code);
+
 /**
  * Gets a host service and copies its table into *copy (copy_bytes bytes, zeroed first).
  * min_bytes is the smallest table that the plugin can work with. Fills error on failure; error may

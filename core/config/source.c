@@ -113,7 +113,14 @@ static int open_regular(struct source *source, const char *path, const struct sc
 		vmm_set_error(source->error, "%s: %s", path, strerror(number));
 		return node_errno_code(number);
 	}
-	if (fstat(fd, ret_stat) || !S_ISREG(ret_stat->st_mode)) {
+	if (fstat(fd, ret_stat)) {
+		int number = errno;
+
+		vmm_set_error(source->error, "%s: %s", path, strerror(number));
+		close(fd);
+		return node_errno_code(number);
+	}
+	if (!S_ISREG(ret_stat->st_mode)) {
 		vmm_set_error(source->error, "%s: %s, not a regular file", path,
 			S_ISDIR(ret_stat->st_mode) ? "a directory" : "a device, pipe or socket");
 		close(fd);

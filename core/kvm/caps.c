@@ -53,11 +53,16 @@ static const struct cap table[] = {
 
 static const size_t cap_count = sizeof(table) / sizeof(table[0]);
 
-static int check(int kvm_fd, int number)
+/* The first question that fails stays in *error. */
+static int ask(int kvm_fd, int number, int *error)
 {
 	int value = ioctl(kvm_fd, KVM_CHECK_EXTENSION, (unsigned long)number);
 
-	return value < 0 ? 0 : value;
+	if (value >= 0)
+		return value;
+	if (!*error)
+		*error = errno;
+	return 0;
 }
 
 int caps_open(const char *path, struct vmm_error *error, int *ret_fd)
@@ -106,44 +111,59 @@ static int check_version(int kvm_fd, struct vmm_error *error)
 }
 
 /* A maximum, with the value that api.rst says to assume if the kernel does not tell. */
-static uint32_t maximum(int kvm_fd, int number, uint32_t assumed)
+static uint32_t maximum(int kvm_fd, int number, uint32_t assumed, int *error)
 {
-	int value = check(kvm_fd, number);
+	int value = ask(kvm_fd, number, error);
 
 	return value > 0 ? (uint32_t)value : assumed;
+}
+
+static struct kvm_caps ask_all(int kvm_fd, int *error)
+{
+	uint32_t vcpus = maximum(kvm_fd, KVM_CAP_NR_VCPUS, 4, error);
+
+	return (struct kvm_caps){
+		.tsc_deadline = ask(kvm_fd, KVM_CAP_TSC_DEADLINE_TIMER, error),
+		.irqfd_resample = ask(kvm_fd, KVM_CAP_IRQFD_RESAMPLE, error),
+		.ioeventfd_any_length = ask(kvm_fd, KVM_CAP_IOEVENTFD_ANY_LENGTH, error),
+		.kvmclock_ctrl = ask(kvm_fd, KVM_CAP_KVMCLOCK_CTRL, error),
+		.vcpus_max = maximum(kvm_fd, KVM_CAP_MAX_VCPUS, vcpus, error),
+		.memslots_max = maximum(kvm_fd, KVM_CAP_NR_MEMSLOTS, 32, error),
+		.routes_max = maximum(kvm_fd, KVM_CAP_IRQ_ROUTING, 64, error),
+	};
 }
 
 int caps_check(int kvm_fd, struct vmm_error *error, struct kvm_caps *ret_caps)
 {
 	int ret = check_version(kvm_fd, error);
+	struct kvm_caps caps;
+	int err = 0;
 
 	if (ret)
 		return ret;
-	for (size_t i = 0; i < cap_count; i++) {
-		if (!table[i].required || check(kvm_fd, table[i].number))
+	caps = ask_all(kvm_fd, &err);
+	for (size_t i = 0; !err && i < cap_count; i++) {
+		if (!table[i].required || ask(kvm_fd, table[i].number, &err) || err)
 			continue;
 		vmm_set_error(error,
 			"this kernel's KVM lacks %s (%s); Linux 5.10 or newer is needed",
 			table[i].name, table[i].doc);
 		return VMM_E_UNSUPPORTED;
 	}
-	*ret_caps = (struct kvm_caps){
-		.tsc_deadline = check(kvm_fd, KVM_CAP_TSC_DEADLINE_TIMER),
-		.irqfd_resample = check(kvm_fd, KVM_CAP_IRQFD_RESAMPLE),
-		.ioeventfd_any_length = check(kvm_fd, KVM_CAP_IOEVENTFD_ANY_LENGTH),
-		.kvmclock_ctrl = check(kvm_fd, KVM_CAP_KVMCLOCK_CTRL),
-		.vcpus_max =
-			maximum(kvm_fd, KVM_CAP_MAX_VCPUS, maximum(kvm_fd, KVM_CAP_NR_VCPUS, 4)),
-		.memslots_max = maximum(kvm_fd, KVM_CAP_NR_MEMSLOTS, 32),
-		.routes_max = maximum(kvm_fd, KVM_CAP_IRQ_ROUTING, 64),
-	};
+	if (err) {
+		vmm_set_error(error, "KVM_CHECK_EXTENSION: %s", strerror(err));
+		return VMM_E_IO;
+	}
+	*ret_caps = caps;
 	return 0;
 }
 
 void caps_print(int kvm_fd, FILE *file)
 {
+	int error = 0;
+
 	for (size_t i = 0; i < cap_count; i++)
 		fprintf(file, "%-32s %-8s %-6d %s\n", table[i].name,
-			table[i].required ? "required" : "optional", check(kvm_fd, table[i].number),
-			table[i].doc);
+			table[i].required ? "required" : "optional",
+			ask(kvm_fd, table[i].number, &error), table[i].doc);
 }

@@ -139,11 +139,12 @@ int log_configure(const struct log_config *config, struct vmm_error *error)
 
 int log_start(void (*thread_started)(void), struct vmm_error *error)
 {
-	int ret = log_writer_start(thread_started);
+	int err = log_writer_start(thread_started);
 
-	if (ret < 0)
-		vmm_set_error(error, "the thread of the log cannot be started");
-	return ret;
+	if (!err)
+		return 0;
+	vmm_set_error(error, "the thread of the log cannot be started: %s", strerror(err));
+	return VMM_E_LIMIT;
 }
 
 void log_stop(void)

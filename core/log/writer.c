@@ -176,7 +176,7 @@ int log_writer_start(void (*thread_started)(void))
 		writer.started = !err;
 	}
 	pthread_mutex_unlock(&writer.lock);
-	return err ? VMM_E_NOMEM : 0;
+	return err;
 }
 
 void log_writer_stop(void)

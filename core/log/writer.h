@@ -15,7 +15,7 @@ void log_writer_put(const char *line, size_t bytes);
 /** From now on lines go to fd, which becomes the writer's. VMM_E_PHASE: it has a thread. */
 int log_writer_set_fd(int fd);
 
-/** Starts the thread. Returns 0 or VMM_E_.... [config] */
+/** Starts the thread. Returns 0 or an errno. [config] */
 int log_writer_start(void (*thread_started)(void));
 
 /** Ends it, after writing what is there for at most a second. [config] */

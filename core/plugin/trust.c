@@ -98,8 +98,13 @@ static int walk(const struct plugin_trust *trust, char *path, int *ret_fd, struc
 {
 	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char *name = path + 1;
-	int ret = fd < 0 ? VMM_E_IO : check_directory(trust, fd, "/", !*name, error);
+	int ret;
 
+	if (fd < 0) {
+		vmm_set_error(error, "cannot be opened: %s", strerror(errno));
+		return node_errno_code(errno);
+	}
+	ret = check_directory(trust, fd, "/", !*name, error);
 	while (ret == 0 && *name) {
 		char *end = strchrnul(name, '/');
 		bool last = !*end;
@@ -120,7 +125,7 @@ static int walk(const struct plugin_trust *trust, char *path, int *ret_fd, struc
 	}
 	if (ret == 0)
 		*ret_fd = fd;
-	else if (fd >= 0)
+	else
 		close(fd);
 	return ret;
 }

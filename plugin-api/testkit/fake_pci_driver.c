@@ -176,15 +176,14 @@ int fake_pci_probe(struct fake_host *host, uint32_t slot, struct fake_pci_device
 int fake_pci_find(struct fake_host *host, uint16_t vendor_id, uint16_t device_id, uint32_t nth,
 	struct fake_pci_device *ret_device)
 {
-	struct fake_pci_device device;
-	uint32_t slot;
+	const uint32_t wanted = vendor_id | (uint32_t)device_id << 16;
 
-	for (slot = 0; slot < 32; slot++) {
-		if (!fake_pci_probe(host, slot, &device) || device.vendor_id != vendor_id ||
-			device.device_id != device_id || nth--)
-			continue;
-		*ret_device = device;
-		return 1;
+	for (uint32_t slot = 0; slot < 32; slot++) {
+		const struct fake_pci_device device = {.host = host, .slot = slot};
+
+		/* Others are not probed: their drivers may be using them. */
+		if (fake_pci_read(&device, VENDOR_ID, 4) == wanted && !nth--)
+			return fake_pci_probe(host, slot, ret_device);
 	}
 	return 0;
 }

@@ -184,7 +184,7 @@ void log_writer_stop(void)
 	struct timespec limit;
 	int err = 0;
 
-	clock_gettime(CLOCK_REALTIME, &limit);
+	clock_gettime(CLOCK_MONOTONIC, &limit);
 	limit.tv_sec += STOP_SECONDS;
 
 	pthread_mutex_lock(&writer.lock);
@@ -193,7 +193,7 @@ void log_writer_stop(void)
 	writer.stopping = true;
 	pthread_cond_signal(&writer.wake);
 	while (started && !writer.ended && !err)
-		err = pthread_cond_timedwait(&writer.idle, &writer.lock, &limit);
+		err = pthread_cond_clockwait(&writer.idle, &writer.lock, CLOCK_MONOTONIC, &limit);
 	bool ended = writer.ended;
 
 	writer.abandoned = started && !ended;

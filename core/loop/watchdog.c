@@ -63,13 +63,13 @@ static const char *ask_where(pthread_t thread)
 {
 	struct timespec limit;
 
-	clock_gettime(CLOCK_REALTIME, &limit);
+	clock_gettime(CLOCK_MONOTONIC, &limit);
 	limit.tv_sec += WHERE_SECONDS;
 	while (!sem_trywait(&where.given))
 		;
 	if (pthread_kill(thread, WHERE_SIGNAL))
 		return NULL;
-	while (sem_timedwait(&where.given, &limit))
+	while (sem_clockwait(&where.given, CLOCK_MONOTONIC, &limit))
 		if (errno != EINTR)
 			return NULL;
 	return atomic_load(&where.name);
@@ -86,10 +86,10 @@ static void tell_stalled(const struct watched *watched, uint64_t now)
 		name ? "in or below the code of " : "not in a plugin", name ? name : "");
 }
 
-static void look(struct watched *watched, uint64_t limit_ns)
+/* After a pause the turns that were under way then have just begun. */
+static void look(struct watched *watched, uint64_t now, uint64_t limit_ns, bool after_pause)
 {
 	uint32_t turn = atomic_load_explicit(&watched->loop->turn, memory_order_acquire);
-	uint64_t now = loop_now(NULL, VMM_CLOCK_HOST);
 
 	if (turn != watched->turn) {
 		if (watched->told)
@@ -98,16 +98,30 @@ static void look(struct watched *watched, uint64_t limit_ns)
 		watched->told = 0;
 		watched->turn = turn;
 		watched->since_ns = now;
+	} else if (after_pause) {
+		watched->since_ns = now;
 	} else if (turn % 2 && !watched->told && now - watched->since_ns >= limit_ns) {
 		watched->told = turn;
 		tell_stalled(watched, now);
 	}
 }
 
+static void wait_until_locked(struct watchdog *watchdog, uint64_t ns)
+{
+	const struct timespec until = {
+		.tv_sec = (time_t)(ns / NS_IN_A_SECOND), .tv_nsec = (long)(ns % NS_IN_A_SECOND)};
+	int err = 0;
+
+	while (!watchdog->stopping && !err)
+		err = pthread_cond_clockwait(
+			&watchdog->wake, &watchdog->lock, CLOCK_MONOTONIC, &until);
+}
+
 static void *watchdog_main(void *arg)
 {
 	struct watchdog *watchdog = arg;
-	struct timespec next;
+	uint64_t limit_ns = watchdog->limit_ns;
+	uint64_t next_ns = loop_now(NULL, VMM_CLOCK_HOST) + limit_ns;
 	sigset_t all;
 
 	sigfillset(&all);
@@ -116,22 +130,19 @@ static void *watchdog_main(void *arg)
 	fatal_init_thread();
 	prctl(PR_SET_NAME, "watchdog");
 	sandbox_thread(SANDBOX_HELPER);
-	clock_gettime(CLOCK_MONOTONIC, &next);
 	pthread_mutex_lock(&watchdog->lock);
+	wait_until_locked(watchdog, next_ns);
 	while (!watchdog->stopping) {
-		uint64_t ns = (uint64_t)next.tv_nsec + watchdog->limit_ns;
+		uint64_t now = loop_now(NULL, VMM_CLOCK_HOST);
+		/* SIGSTOP, or a host that was stopped: nobody ran while this did not. */
+		bool after_pause = now - next_ns >= limit_ns / 2;
 
-		next.tv_sec += (time_t)(ns / NS_IN_A_SECOND);
-		next.tv_nsec = (long)(ns % NS_IN_A_SECOND);
-		while (!watchdog->stopping &&
-			!pthread_cond_timedwait(&watchdog->wake, &watchdog->lock, &next))
-			;
-		if (watchdog->stopping)
-			break;
 		pthread_mutex_unlock(&watchdog->lock);
 		for (uint32_t i = 0; i < watchdog->count; i++)
-			look(&watchdog->watched[i], watchdog->limit_ns);
+			look(&watchdog->watched[i], now, limit_ns, after_pause);
 		pthread_mutex_lock(&watchdog->lock);
+		next_ns = now + limit_ns;
+		wait_until_locked(watchdog, next_ns);
 	}
 	pthread_mutex_unlock(&watchdog->lock);
 	return NULL;
@@ -140,16 +151,12 @@ static void *watchdog_main(void *arg)
 static int start_thread(struct watchdog *watchdog)
 {
 	struct sigaction action = {.sa_sigaction = on_where, .sa_flags = SA_SIGINFO | SA_RESTART};
-	pthread_condattr_t monotonic;
 	int err;
 
 	sem_init(&where.given, 0, 0);
 	sigemptyset(&action.sa_mask);
 	sigaction(WHERE_SIGNAL, &action, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&watchdog->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	pthread_cond_init(&watchdog->wake, NULL);
 	pthread_mutex_init(&watchdog->lock, NULL);
 	err = thread_start(&watchdog->thread, watchdog_main, watchdog);
 	return err ? VMM_E_LIMIT : 0;

@@ -26,6 +26,20 @@
 #define OUTPUT_BYTES (1u << 20)
 
 static char output[OUTPUT_BYTES];
+static time_t wall_clock_lag;
+
+int __real_clock_gettime(clockid_t id, struct timespec *ret_now);
+int __wrap_clock_gettime(clockid_t id, struct timespec *ret_now);
+
+/* What is read just before the wall clock is set forward. */
+int __wrap_clock_gettime(clockid_t id, struct timespec *ret_now)
+{
+	int ret = __real_clock_gettime(id, ret_now);
+
+	if (id == CLOCK_REALTIME)
+		ret_now->tv_sec -= wall_clock_lag;
+	return ret;
+}
 
 /* Runs body in a child and collects what it logged; reading begins after delay_ms. */
 static int run_child(void (*body)(void), uint32_t delay_ms)
@@ -243,6 +257,25 @@ static void test_h35_a_dead_reader_does_not_hold_up_the_end(void **state)
 	assert_int_equal(run_child(stall_for_good, 4000), 0);
 }
 
+static void end_with_a_step(void)
+{
+	configure(0, LOG_TIME_NONE);
+	log_start(NULL, NULL);
+	/* More than a pipe takes. */
+	for (int i = 0; i < 1000; i++)
+		log_write(VMM_LOG_INFO, "flood", "line %d of %75s", i, "many");
+	wall_clock_lag = 3600;
+	log_write(VMM_LOG_INFO, "flood", "the last line");
+	log_stop();
+}
+
+static void test_h23_a_step_of_the_wall_clock_loses_no_lines(void **state)
+{
+	(void)state;
+	assert_int_equal(run_child(end_with_a_step, 100), 0);
+	assert_non_null(strstr(output, "info: flood: the last line\n"));
+}
+
 static void guest_errors(void)
 {
 	configure(0, LOG_TIME_NONE);
@@ -355,6 +388,7 @@ int main(void)
 		cmocka_unit_test(test_a_file_gets_plain_lines_and_is_checked),
 		cmocka_unit_test(test_h35_a_stalled_reader_costs_lines_not_time),
 		cmocka_unit_test(test_h35_a_dead_reader_does_not_hold_up_the_end),
+		cmocka_unit_test(test_h23_a_step_of_the_wall_clock_loses_no_lines),
 		cmocka_unit_test(test_lines_of_a_guest_are_limited_for_each_site),
 		cmocka_unit_test(test_the_number_of_sites_is_bounded),
 		cmocka_unit_test(test_lines_of_several_threads_stay_whole),

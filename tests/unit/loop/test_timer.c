@@ -4,6 +4,7 @@
  */
 #include <pthread.h>
 
+#include "clocks.h"
 #include "fixture.h"
 
 struct fired {
@@ -85,6 +86,28 @@ static void test_real_time_is_the_wall_clock(void **state)
 	assert_true(now > UINT64_C(1700000000000000000));
 	loop_timer_arm(add(*state, VMM_CLOCK_REAL, &fired), now + 2 * MS);
 	assert_true(fixture_run_until(*state, has_fired, &fired, 2000));
+}
+
+static void check_step(struct loop *loop, int64_t seconds)
+{
+	struct fired host = {0}, vm = {0};
+	uint64_t host_start = fixture_now();
+	uint64_t vm_start = loop_now(fixture_clock, VMM_CLOCK_VM);
+
+	loop_timer_arm(add(loop, VMM_CLOCK_HOST, &host), host_start + 2 * MS);
+	loop_timer_arm(add(loop, VMM_CLOCK_VM, &vm), vm_start + 2 * MS);
+	clocks_step_wall(seconds);
+	assert_true(fixture_run_until(loop, has_fired, &host, 2000));
+	assert_true(fixture_run_until(loop, has_fired, &vm, 2000));
+	assert_true(fixture_now() - host_start < 1800000 * MS);
+	assert_true(loop_now(fixture_clock, VMM_CLOCK_VM) - vm_start < 1800000 * MS);
+	clocks_step_wall(-seconds);
+}
+
+static void test_h23_a_step_of_the_wall_clock_moves_no_other_clock(void **state)
+{
+	check_step(*state, 3600);
+	check_step(*state, -3600);
 }
 
 static void test_vm_time_and_its_timers_stand_still_while_paused(void **state)
@@ -207,6 +230,7 @@ int main(void)
 		TEST(test_a_far_deadline_does_not_fire),
 		TEST(test_a_timer_that_is_disarmed_or_moved_does_not_fire),
 		TEST(test_real_time_is_the_wall_clock),
+		TEST(test_h23_a_step_of_the_wall_clock_moves_no_other_clock),
 		TEST(test_vm_time_and_its_timers_stand_still_while_paused),
 		TEST(test_a_vm_timer_armed_while_paused_waits_for_resume),
 		TEST(test_a_timer_may_remove_itself),

@@ -8,7 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fake_virtio_driver.h"
+#include <vmm/testkit/virtio_driver.h>
+
 #include "fuzz.h"
 #include "memfile.h"
 

@@ -22,7 +22,7 @@
 
 #include <vmm/device.h>
 
-#include "sandbox/sandbox.h"
+#include "sandbox/filters.h"
 
 #define M (1u << SANDBOX_MAIN)
 #define L (1u << SANDBOX_LOOP)
@@ -88,7 +88,7 @@ const struct call calls[] = {
 	CALL(rt_sigreturn, ALL, "the end of a signal handler"),
 	CALL(rt_sigaction, ALL, "the default action, to end by the signal of a crash"),
 	CALL(sigaltstack, ALL, "a stack for handlers"),
-	WITH(tgkill, ALL, 0, UINT32_MAX, CALL_OWN_PROCESS, "kicks of vCPUs, raise, abort"),
+	WITH(tgkill, ALL, 0, UINT32_MAX, FILTER_OWN_PROCESS, "kicks of vCPUs, raise, abort"),
 	CALL(getpid, ALL, "raise, abort"),
 	CALL(gettid, ALL, "raise, the report of a crash"),
 	CALL(restart_syscall, ALL, "a wait that a stop signal interrupted"),

@@ -18,8 +18,6 @@
 #define FILTERS_WORK true
 #endif
 
-#define CALL_OWN_PROCESS UINT64_MAX /* value: the number of this process */
-
 struct call {
 	int number;
 	uint32_t roles; /* 1u << enum sandbox_role */

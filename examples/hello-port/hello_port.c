@@ -14,7 +14,7 @@ enum {
 	OPTION_TEXT,
 };
 
-struct hello {
+struct hello_port {
 	vmm_host *host;
 	struct vmm_io io;
 	uint32_t port;
@@ -25,89 +25,89 @@ struct hello {
 	int has_region;
 };
 
-static int32_t hello_read(void *ctx, uint64_t offset, uint32_t width, uint64_t *ret_value)
+static int32_t port_read(void *ctx, uint64_t offset, uint32_t width, uint64_t *ret_value)
 {
-	struct hello *hello = ctx;
+	struct hello_port *device = ctx;
 
 	(void)offset;
 	(void)width; /* both fixed by the region: one byte wide, one byte long */
-	*ret_value = (uint8_t)hello->text[hello->next];
-	hello->next = (hello->next + 1) % hello->text_bytes;
+	*ret_value = (uint8_t)device->text[device->next];
+	device->next = (device->next + 1) % device->text_bytes;
 	return 0;
 }
 
-static int32_t hello_write(void *ctx, uint64_t offset, uint32_t width, uint64_t value)
+static int32_t port_write(void *ctx, uint64_t offset, uint32_t width, uint64_t value)
 {
-	struct hello *hello = ctx;
+	struct hello_port *device = ctx;
 
 	(void)offset;
 	(void)width;
 	(void)value;
-	hello->next = 0;
+	device->next = 0;
 	return 0;
 }
 
 static const struct vmm_io_ops io_ops = {
 	.size = sizeof(io_ops),
-	.read = hello_read,
-	.write = hello_write,
+	.read = port_read,
+	.write = port_write,
 };
 
 static int32_t create(const struct vmm_create_args *args, void **ret_ctx)
 {
-	struct hello *hello = calloc(1, sizeof(*hello));
+	struct hello_port *device = calloc(1, sizeof(*device));
 	int32_t ret;
 
-	if (!hello) {
+	if (!device) {
 		vmm_set_error(args->error, "no memory");
 		return VMM_E_NOMEM;
 	}
-	hello->host = args->host;
-	hello->port = (uint32_t)args->values[OPTION_PORT]->number;
-	hello->text = args->values[OPTION_TEXT]->text; /* valid until destroy */
-	hello->text_bytes = strlen(hello->text);
-	ret = vmm_query(args->hello, args->host, VMM_IO_ID, sizeof(hello->io), &hello->io,
-		sizeof(hello->io), args->error);
+	device->host = args->host;
+	device->port = (uint32_t)args->values[OPTION_PORT]->number;
+	device->text = args->values[OPTION_TEXT]->text; /* valid until destroy */
+	device->text_bytes = strlen(device->text);
+	ret = vmm_query(args->hello, args->host, VMM_IO_ID, sizeof(device->io), &device->io,
+		sizeof(device->io), args->error);
 	if (ret < 0) {
-		free(hello);
+		free(device);
 		return ret;
 	}
-	*ret_ctx = hello;
+	*ret_ctx = device;
 	return 0;
 }
 
 static int32_t realize(void *ctx, struct vmm_error *error)
 {
-	struct hello *hello = ctx;
+	struct hello_port *device = ctx;
 	const struct vmm_io_region region = {
 		.struct_size = sizeof(region),
 		.name = "hello-port",
 		.space = VMM_IO_PIO,
 		.flags = VMM_IO_ENABLED,
-		.base = hello->port,
+		.base = device->port,
 		.bytes = 1,
 		.width_max = 1,
 		.ops = &io_ops,
-		.ctx = hello,
+		.ctx = device,
 	};
-	int32_t ret = hello->io.region_add(hello->host, &region, &hello->region);
+	int32_t ret = device->io.region_add(device->host, &region, &device->region);
 
 	if (ret < 0) {
-		vmm_set_error(error, "port 0x%x is not free", hello->port);
+		vmm_set_error(error, "port 0x%x is not free", device->port);
 		return ret;
 	}
-	hello->has_region = 1;
+	device->has_region = 1;
 	return 0;
 }
 
 /* Comes after each realize, also after one that failed. */
 static void unrealize(void *ctx)
 {
-	struct hello *hello = ctx;
+	struct hello_port *device = ctx;
 
-	if (hello->has_region)
-		hello->io.region_remove(hello->host, hello->region);
-	hello->has_region = 0;
+	if (device->has_region)
+		device->io.region_remove(device->host, device->region);
+	device->has_region = 0;
 }
 
 static const struct vmm_device_ops ops = {

@@ -45,7 +45,8 @@ struct slirp_poll {
 	uint32_t capacity;
 	uint32_t connections;
 	struct poll_timer *timers;
-	uint64_t timeout; /* timer for libslirp's own deadlines */
+	int32_t timer_error; /* libslirp does without one that it does not get */
+	uint64_t timeout;    /* timer for libslirp's own deadlines */
 	bool started;
 };
 
@@ -85,15 +86,20 @@ static void *poll_timer_new(SlirpTimerCb cb, void *cb_opaque, void *opaque)
 	struct slirp_poll *poll = opaque;
 	struct net *net = poll->net;
 	struct poll_timer *timer = calloc(1, sizeof(*timer));
+	int32_t ret;
 
-	if (!timer)
+	if (!timer) {
+		poll->timer_error = VMM_E_NOMEM;
 		return NULL;
+	}
 	timer->poll = poll;
 	timer->deadline_ns = VMM_TIMER_OFF;
 	timer->cb = cb;
 	timer->opaque = cb_opaque;
-	if (net->loop.timer_add(net->host, net->loop.own(net->host), VMM_CLOCK_VM, timer_cb, timer,
-		    &timer->timer) < 0) {
+	ret = net->loop.timer_add(
+		net->host, net->loop.own(net->host), VMM_CLOCK_VM, timer_cb, timer, &timer->timer);
+	if (ret < 0) {
+		poll->timer_error = ret;
 		free(timer);
 		return NULL;
 	}
@@ -321,18 +327,21 @@ const SlirpCb *slirp_poll_callbacks(const struct slirp_poll *poll)
 	return &poll->callbacks;
 }
 
-void slirp_poll_attach(struct slirp_poll *poll, Slirp *slirp)
+int32_t slirp_poll_attach(struct slirp_poll *poll, Slirp *slirp)
 {
 	poll->slirp = slirp;
+	return poll->timer_error;
 }
 
-struct slirp_poll *slirp_poll_create(struct net *net, SlirpWriteCb send,
-	void (*guest_error)(const char *text, void *opaque), void *opaque)
+int32_t slirp_poll_create(struct net *net, SlirpWriteCb send,
+	void (*guest_error)(const char *text, void *opaque), void *opaque,
+	struct slirp_poll **ret_poll)
 {
 	struct slirp_poll *poll = calloc(1, sizeof(*poll));
+	int32_t ret;
 
 	if (!poll)
-		return NULL;
+		return VMM_E_NOMEM;
 	poll->net = net;
 	poll->send = send;
 	poll->guest_error = guest_error;
@@ -348,12 +357,14 @@ struct slirp_poll *slirp_poll_create(struct net *net, SlirpWriteCb send,
 		.unregister_poll_fd = poll_unregister,
 		.notify = poll_notify,
 	};
-	if (net->loop.timer_add(net->host, net->loop.own(net->host), VMM_CLOCK_VM, timeout_cb, poll,
-		    &poll->timeout) < 0) {
+	ret = net->loop.timer_add(net->host, net->loop.own(net->host), VMM_CLOCK_VM, timeout_cb,
+		poll, &poll->timeout);
+	if (ret < 0) {
 		free(poll);
-		return NULL;
+		return ret;
 	}
-	return poll;
+	*ret_poll = poll;
+	return 0;
 }
 
 void slirp_poll_destroy(struct slirp_poll *poll)

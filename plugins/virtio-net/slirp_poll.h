@@ -14,8 +14,9 @@
 struct slirp_poll;
 
 /** opaque is the first argument of both functions. [config] */
-struct slirp_poll *slirp_poll_create(struct net *net, SlirpWriteCb send,
-	void (*guest_error)(const char *text, void *opaque), void *opaque);
+int32_t slirp_poll_create(struct net *net, SlirpWriteCb send,
+	void (*guest_error)(const char *text, void *opaque), void *opaque,
+	struct slirp_poll **ret_poll);
 
 /** After slirp_cleanup(). NULL is allowed. [config] */
 void slirp_poll_destroy(struct slirp_poll *poll);
@@ -23,8 +24,8 @@ void slirp_poll_destroy(struct slirp_poll *poll);
 /** What slirp_new() is to be given, with the poll as its opaque pointer. */
 const SlirpCb *slirp_poll_callbacks(const struct slirp_poll *poll);
 
-/** The instance that was made with these callbacks. [config] */
-void slirp_poll_attach(struct slirp_poll *poll, Slirp *slirp);
+/** The instance that was made with these callbacks. Fails if it did not get its timers. [config] */
+int32_t slirp_poll_attach(struct slirp_poll *poll, Slirp *slirp);
 
 /** Sockets are served from here to stop. [loop] */
 void slirp_poll_start(struct slirp_poll *poll);

@@ -298,19 +298,24 @@ static int32_t start_slirp(struct user *user, struct vmm_error *error)
 		.if_mru = net->config.mtu,
 	};
 
+	int32_t ret;
+
 	inet_pton(AF_INET6, "fec0::", &config.vprefix_addr6);
 	inet_pton(AF_INET6, "fec0::2", &config.vhost6);
 	inet_pton(AF_INET6, "fec0::3", &config.vnameserver6);
-	user->poll = slirp_poll_create(net, user_send, user_guest_error, user);
-	if (!user->poll)
-		return VMM_E_NOMEM;
+	ret = slirp_poll_create(net, user_send, user_guest_error, user, &user->poll);
+	if (ret < 0)
+		return ret;
 	user->slirp = slirp_new(&config, slirp_poll_callbacks(user->poll), user->poll);
 	if (!user->slirp) {
 		vmm_set_error(error, "libslirp does not take the settings of the user network");
 		return VMM_E_UNSUPPORTED;
 	}
-	slirp_poll_attach(user->poll, user->slirp);
-	return 0;
+	ret = slirp_poll_attach(user->poll, user->slirp);
+	if (ret < 0)
+		vmm_set_error(
+			error, "no timer can be had for the user network: %s", vmm_error_text(ret));
+	return ret;
 }
 
 int32_t net_user_open(struct net *net, struct net_backend **ret_backend, struct vmm_error *error)

@@ -23,6 +23,15 @@
 #define ANSWER_OK    'O'
 #define ANSWER_ERROR 'E'
 
+/* Without streams: the plugin is not to blame. */
+static _Noreturn void give_up(int fd)
+{
+	static const char answer[] = {ANSWER_ERROR, 'n', 'o', ' ', 'm', 'e', 'm', 'o', 'r', 'y'};
+	ssize_t done = write(fd, answer, sizeof(answer));
+
+	_exit(done == (ssize_t)sizeof(answer) ? 0 : 1);
+}
+
 static void run_in_child(child_work work, void *ctx, int fd)
 {
 	static const struct rlimit no_core = {0, 0};
@@ -35,7 +44,7 @@ static void run_in_child(child_work work, void *ctx, int fd)
 	int ret;
 
 	if (!memory || !out)
-		_exit(1);
+		give_up(fd);
 	setrlimit(RLIMIT_CORE, &no_core);
 	signal(SIGALRM, SIG_DFL);
 	alarm(CHILD_SECONDS);
@@ -46,23 +55,30 @@ static void run_in_child(child_work work, void *ctx, int fd)
 	_exit(fflush(out) ? 1 : 0);
 }
 
-static char *read_answer(int fd)
+static int read_answer(int fd, char **ret_answer, struct vmm_error *error)
 {
 	char *answer = malloc(ANSWER_BYTES_MAX + 1);
 	size_t have = 0;
 	ssize_t got = 1;
 
-	if (!answer)
-		return NULL;
+	if (!answer) {
+		vmm_set_error(error, "no memory");
+		return VMM_E_NOMEM;
+	}
 	while (have < ANSWER_BYTES_MAX && got) {
 		got = read(fd, answer + have, ANSWER_BYTES_MAX - have);
-		if (got < 0 && errno != EINTR)
-			break;
+		if (got < 0 && errno != EINTR) {
+			vmm_set_error(error, "what a process says of a plugin cannot be read: %s",
+				strerror(errno));
+			free(answer);
+			return VMM_E_IO;
+		}
 		if (got > 0)
 			have += (size_t)got;
 	}
 	answer[have] = '\0';
-	return answer;
+	*ret_answer = answer;
+	return 0;
 }
 
 static int wait_for(pid_t child)
@@ -94,12 +110,15 @@ static int judge(char *answer, int status, char **ret_text, struct vmm_error *er
 		return VMM_E_INVAL;
 	}
 	*ret_text = strdup(answer + 1);
-	return *ret_text ? 0 : VMM_E_NOMEM;
+	if (*ret_text)
+		return 0;
+	vmm_set_error(error, "no memory");
+	return VMM_E_NOMEM;
 }
 
 int child_run(child_work work, void *ctx, char **ret_text, struct vmm_error *error)
 {
-	char *answer;
+	char *answer = NULL;
 	int fds[2];
 	pid_t child;
 	int status;
@@ -122,14 +141,11 @@ int child_run(child_work work, void *ctx, char **ret_text, struct vmm_error *err
 		run_in_child(work, ctx, fds[1]);
 	}
 	close(fds[1]);
-	answer = read_answer(fds[0]);
+	ret = read_answer(fds[0], &answer, error);
 	close(fds[0]);
 	status = wait_for(child);
-	if (!answer) {
-		vmm_set_error(error, "no memory");
-		return VMM_E_NOMEM;
-	}
-	ret = judge(answer, status, ret_text, error);
+	if (!ret)
+		ret = judge(answer, status, ret_text, error);
 	free(answer);
 	return ret;
 }

@@ -218,7 +218,7 @@ int signals_init(
 		main_loop, &signals, signals.fd, VMM_WATCH_READ, wake_cb, NULL, &signals.watch);
 
 	if (ret < 0) {
-		vmm_set_error(error, "the loop cannot watch for signals");
+		vmm_set_error(error, "the loop cannot watch for signals: %s", vmm_error_text(ret));
 		close(signals.fd);
 		signals.fd = -1;
 		return ret;

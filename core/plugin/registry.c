@@ -137,11 +137,28 @@ static int find_named(struct plugin_registry *registry, const char *name,
 	return VMM_E_NOT_FOUND;
 }
 
+/* One that the host kept from being read: what it offers is not known. */
+static const struct plugin_entry *find_unread(const struct plugin_registry *registry)
+{
+	for (const struct plugin_entry *entry = registry->entries; entry; entry = entry->next)
+		if (entry->is_listed && !entry->info.id[0] &&
+			(entry->refusal_code == VMM_E_NOMEM || entry->refusal_code == VMM_E_IO ||
+				entry->refusal_code == VMM_E_LIMIT))
+			return entry;
+	return NULL;
+}
+
 static int fail_missing(struct plugin_registry *registry, const char *type, struct vmm_error *error)
 {
+	const struct plugin_entry *unread = find_unread(registry);
 	struct nearest nearest = {.wanted = type};
 	char hint[128];
 
+	if (unread) {
+		vmm_set_error(error, "no plugin offers the type \"%s\"; %s: %s", type,
+			unread->info.file, unread->info.refusal);
+		return VMM_E_NOT_FOUND;
+	}
 	for (const struct plugin_entry *entry = registry->entries; entry; entry = entry->next)
 		for (size_t i = 0; i < entry->info.type_count && !entry->refusal_code; i++)
 			nearest_offer(&nearest, entry->info.types[i]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finding and loading: which file is taken, who may write it, and what is loaded at all. */
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <setjmp.h>
@@ -223,6 +224,26 @@ static void x8_nobody_else_may_be_able_to_write_a_plugin(void **state)
 	remove_place(&place);
 }
 
+/* What it offers is not known: it may be the one that is missed. */
+static void a_plugin_that_was_not_read_is_named_when_a_type_is_missed(void **state)
+{
+	const struct vmm_device_type *type = NULL;
+	struct plugin_registry *registry;
+	struct place place;
+
+	(void)state;
+	make_place(&place, 0644);
+	unlink(place.path);
+	assert_int_equal(symlink("x.so", place.path), 0);
+	registry = open_registry(place.directory, NULL);
+	assert_int_equal(
+		plugin_find_type(registry, "test-bus", NULL, &type, NULL, &error), VMM_E_NOT_FOUND);
+	assert_non_null(strstr(error_text, place.path));
+	assert_non_null(strstr(error_text, strerror(ELOOP)));
+	plugin_registry_destroy(registry);
+	remove_place(&place);
+}
+
 static void x8_the_directory_is_judged_like_the_file(void **state)
 {
 	const struct plugin_trust trust = {
@@ -413,6 +434,7 @@ int main(void)
 		cmocka_unit_test(a_failed_load_fails_the_same_way_again),
 		cmocka_unit_test(two_registries_can_load_the_same_plugin),
 		cmocka_unit_test(x8_nobody_else_may_be_able_to_write_a_plugin),
+		cmocka_unit_test(a_plugin_that_was_not_read_is_named_when_a_type_is_missed),
 		cmocka_unit_test(x8_the_directory_is_judged_like_the_file),
 		cmocka_unit_test(x8_a_plugin_of_another_user_is_refused),
 		cmocka_unit_test(x8_every_directory_on_the_way_is_judged),

@@ -17,12 +17,17 @@
 /* The C library's own, for code that is built with _FORTIFY_SOURCE. */
 ssize_t __read_chk(int fd, void *data, size_t bytes, size_t room);
 
-/* An eventfd or a timerfd: the kernel has no reason to refuse those. */
+/* For eventfds and timerfds the kernel has no reason to refuse, and for pipes only that their other
+ * end is gone. */
 static unsigned int kinds_of(int fd)
 {
 	struct stat st;
 
-	return CALL_REAL(fstat)(fd, &st) || st.st_mode & S_IFMT ? ALL : 0;
+	if (CALL_REAL(fstat)(fd, &st))
+		return ALL;
+	if (S_ISFIFO(st.st_mode))
+		return ALL & ~(unsigned int)FAULT_CAN_FAIL;
+	return st.st_mode & S_IFMT ? ALL : 0;
 }
 
 /* A packet is moved whole or not at all. */

@@ -38,8 +38,6 @@ static struct {
 	enum fault_mode mode;
 	bool failing; /* PERSISTENT has come to its point */
 	struct fault_point point;
-	uint32_t hits;
-	uint64_t errors[2]; /* a bit for each errno that was given out */
 	uint32_t interruptible;
 	struct site sites[SITES];
 	struct block blocks[BLOCKS];
@@ -48,7 +46,10 @@ static struct {
 	bool program, plugins;
 } state = {.lock = ATOMIC_FLAG_INIT, .program = true, .plugins = true};
 
-static struct {
+/* Shared with what is forked; vmm itself does that, too. */
+static struct record {
+	uint32_t hits;
+	uint64_t errors[2]; /* a bit for each errno that was given out */
 	uint32_t count;
 	struct fault_point points[FAULT_POINTS_MAX];
 } * record;
@@ -166,12 +167,12 @@ static enum fault_answer answer_locked(
 
 static void note_error_locked(int error)
 {
-	state.errors[error / 64 % 2] |= UINT64_C(1) << error % 64;
+	record->errors[error / 64 % 2] |= UINT64_C(1) << error % 64;
 }
 
 bool fault_gave(int error)
 {
-	return state.errors[error / 64 % 2] >> error % 64 & 1;
+	return record->errors[error / 64 % 2] >> error % 64 & 1;
 }
 
 enum fault_answer fault_ask(const char *call, const void *caller, int error, unsigned int kinds)
@@ -182,7 +183,7 @@ enum fault_answer fault_ask(const char *call, const void *caller, int error, uns
 		return FAULT_PASS;
 	lock();
 	answer = answer_locked(call, (uintptr_t)caller, error, kinds);
-	state.hits += answer != FAULT_PASS;
+	record->hits += answer != FAULT_PASS;
 	if (answer == FAULT_FAIL)
 		note_error_locked(error < 0 ? -error : error);
 	unlock();
@@ -199,8 +200,8 @@ void fault_begin(enum fault_mode mode, const struct fault_point *point)
 	}
 	lock();
 	memset(state.sites, 0, sizeof(state.sites));
-	state.hits = 0;
-	memset(state.errors, 0, sizeof(state.errors));
+	record->hits = 0;
+	memset(record->errors, 0, sizeof(record->errors));
 	state.interruptible = 0;
 	state.failing = false;
 	if (point)
@@ -226,7 +227,7 @@ const struct fault_point *fault_points(uint32_t *ret_count)
 
 uint32_t fault_hits(void)
 {
-	return state.hits;
+	return record->hits;
 }
 
 static const char *base_name(const char *path)

@@ -410,6 +410,25 @@ uint32_t fake_region_count(struct fake_host *host)
 	return count_kind(host, KIND_REGION);
 }
 
+int fake_region(struct fake_host *host, uint32_t index, struct fake_io_range *ret_range)
+{
+	const struct fake_object *object;
+	int found = 0;
+
+	fake_lock(host);
+	for (object = host->objects; object && !found; object = object->next) {
+		const struct fake_region *region = (const void *)object;
+
+		if (object->kind != KIND_REGION || index--)
+			continue;
+		*ret_range = (struct fake_io_range){
+			region->space, region->enabled, region->base, region->bytes};
+		found = 1;
+	}
+	fake_unlock(host);
+	return found;
+}
+
 uint32_t fake_doorbell_count(struct fake_host *host)
 {
 	return count_kind(host, KIND_DOORBELL);

@@ -5,6 +5,7 @@
  * through vmm.virtio/1 do.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "transport.h"
 
@@ -110,10 +111,10 @@ static int32_t pci_bind(void *ctx, struct vmm_error *error)
 		sizeof(t->pci), &t->pci_bus, error);
 }
 
-/* The core has checked that the type provides `id`; there is one. */
 static int32_t get_interface(void *ctx, const char *id, const void **ret_table, void **ret_object)
 {
-	(void)id;
+	if (strcmp(id, VMM_VIRTIO_ID) != 0)
+		return VMM_E_UNSUPPORTED;
 	*ret_table = &vio_table;
 	*ret_object = ctx;
 	return 0;

@@ -90,7 +90,8 @@ struct vmm_device_ops {
 	/**
 	 * Gives another device an interface of this instance that the type `provides`. *ret_table
 	 * and *ret_object are valid until destroy; the object is the first argument of the table's
-	 * functions. Required if the type provides anything. [config], after create.
+	 * functions. VMM_E_UNSUPPORTED: an id that the type does not provide. Required if it
+	 * provides anything. [config], after create.
 	 */
 	int32_t (*get_interface)(
 		void *ctx, const char *id, const void **ret_table, void **ret_object);

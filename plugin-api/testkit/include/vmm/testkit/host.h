@@ -191,6 +191,17 @@ int fake_io_mapped(struct fake_host *host, uint32_t space, uint64_t address);
 uint32_t fake_region_count(struct fake_host *host);
 uint32_t fake_doorbell_count(struct fake_host *host);
 
+/** A region as it is now. */
+struct fake_io_range {
+	uint32_t space; /* VMM_IO_PIO or VMM_IO_MMIO */
+	uint32_t enabled;
+	uint64_t base;
+	uint64_t bytes;
+};
+
+/** index counts the regions in the order in which they were added. 0: there is none. */
+int fake_region(struct fake_host *host, uint32_t index, struct fake_io_range *ret_range);
+
 /** 1 if an access to the address would ring a doorbell. */
 int fake_doorbell_at(struct fake_host *host, uint32_t space, uint64_t address);
 

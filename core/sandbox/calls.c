@@ -111,7 +111,7 @@ const struct call calls[] = {
 	CALL(readv, LOOPS | W, "consoles, taps, disks"),
 	CALL(writev, LOOPS | W | H, "consoles, taps, disks"),
 	CALL(close, LOOPS | V, "eventfds of queues and interrupts, clients"),
-	CALL(poll, LOOPS | H, "is the client there; a full pipe of the log"),
+	CALL(poll, LOOPS | V | H, "is the client there; masked interrupts; a full pipe of the log"),
 	CALL(fcntl, LOOPS, "flags of clients"),
 	CALL(fstat, LOOPS | W, "what a client or a disk is"),
 	CALL(newfstatat, LOOPS | W, "fstat(3) of newer C libraries; names at the end of a console"),

@@ -53,6 +53,7 @@ static const struct act {
 	{"epoll_wait", LOOPS, 0, SYS_epoll_wait, {~0ul}},
 	{"unlinkat", ROLE(MAIN), 0, SYS_unlinkat, {~0ul}},
 	{"KVM_IRQFD", LOOPS | ROLE(VCPU), 0, SYS_ioctl, {~0ul, KVM_IRQFD}},
+	{"poll", EVERY & ~ROLE(WORKER), 0, SYS_poll, {0}},
 	{"write", EVERY, 0, SYS_write, {~0ul}},
 	{"socket", LOOPS, VMM_NEED_NETWORK, SYS_socket, {AF_INET, SOCK_STREAM}},
 	{"openat for reading", LOOPS, VMM_NEED_NETWORK, SYS_openat, {0, 0, O_RDONLY}},

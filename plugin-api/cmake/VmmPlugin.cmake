@@ -16,7 +16,7 @@ function(vmm_add_plugin name)
     set(VMM_PLUGIN_OUTPUT_DIR ${CMAKE_CURRENT_BINARY_DIR})
   endif()
   if(NOT VMM_PLUGIN_INSTALL_DIR)
-    set(VMM_PLUGIN_INSTALL_DIR ${CMAKE_INSTALL_LIBDIR}/vmm/plugins)
+    set(VMM_PLUGIN_INSTALL_DIR lib/vmm/plugins)
   endif()
   add_library(${name} MODULE ${arg_UNPARSED_ARGUMENTS})
   set_target_properties(${name} PROPERTIES

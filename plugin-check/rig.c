@@ -9,7 +9,6 @@
 #include "rig.h"
 
 #define OPTIONS_MAX  300u
-#define OTHERS_MAX   16u
 #define SCRATCH_SIZE (1u << 20)
 
 void rig_open(struct rig *rig, const struct subject *subject, const char *type, uint32_t flags)
@@ -114,6 +113,46 @@ static bool is_given(const char *const *options, unsigned count, const char *nam
 	return false;
 }
 
+static bool provides(const struct vmm_device_type *type, const char *interface)
+{
+	for (uint64_t i = 0; i < type->provides_count; i++)
+		if (!strcmp(type->provides[i], interface))
+			return true;
+	return false;
+}
+
+/* The number of the other device that offers the interface, or -1. */
+static int find_other(const struct rig *rig, const char *interface)
+{
+	for (unsigned i = 0; i < rig->other_count; i++)
+		if (provides(rig->others[i], interface))
+			return (int)i;
+	return -1;
+}
+
+/* The value of an option that has to be given and was not; NULL: none has to be. */
+static char *fill_in(
+	const struct rig *rig, const struct vmm_option *option, const char *type, unsigned instance)
+{
+	char *text = NULL;
+
+	if (option->type == VMM_OPT_REF) {
+		int other = find_other(rig, option->interface_id);
+
+		/* Named, as there may be several: a device may offer what it refers to. */
+		if (other >= 0 && asprintf(&text, "other%d", other) < 0)
+			abort();
+		return text;
+	}
+	if (!(option->flags & VMM_OPT_REQUIRED) || option->default_text)
+		return NULL;
+	text = invent(rig->subject, option, instance);
+	if (!text)
+		skip("the option \"%s\" is needed; give one with -s %s.%s=VALUE", option->name,
+			type, option->name);
+	return text;
+}
+
 /* Adds a device with the options that it has to have. The texts live as long as the check. */
 static int32_t add_device(struct rig *rig, const struct vmm_device_type *type, const char *id,
 	unsigned instance, const char *more)
@@ -131,29 +170,20 @@ static int32_t add_device(struct rig *rig, const struct vmm_device_type *type, c
 	count = add_settings(type, rig->subject->settings, options, count);
 	for (uint64_t i = 0; i < type->option_count; i++) {
 		const struct vmm_option *option = type->options[i];
-		char *text, *setting = NULL;
+		char *text = NULL, *setting = NULL;
 
-		if (!(option->flags & VMM_OPT_REQUIRED) || option->default_text ||
-			option->type == VMM_OPT_REF || is_given(options, count, option->name))
+		if (!is_given(options, count, option->name))
+			text = fill_in(rig, option, type->name, instance);
+		if (!text)
 			continue;
-		text = invent(rig->subject, option, instance);
-		if (!text || asprintf(&setting, "%s=%s", option->name, text) < 0)
-			skip("the option \"%s\" is needed; give one with -s %s.%s=VALUE",
-				option->name, type->name, option->name);
+		if (asprintf(&setting, "%s=%s", option->name, text) < 0)
+			abort();
 		free(text);
 		options[count++] = setting;
 	}
 	ret = fake_device_add(rig->host, type->name, id, options, NULL);
 	free(options);
 	return ret;
-}
-
-static bool provides(const struct vmm_device_type *type, const char *interface)
-{
-	for (uint64_t i = 0; i < type->provides_count; i++)
-		if (!strcmp(type->provides[i], interface))
-			return true;
-	return false;
 }
 
 /* A type that offers the interface: of the plugin itself, or of one next to it. */
@@ -164,33 +194,19 @@ static const struct vmm_device_type *find_provider(struct rig *rig, const char *
 	for (size_t i = 0; i < rig->subject->type_count; i++) {
 		const struct vmm_device_type *type = fake_type(rig->host, rig->subject->types[i]);
 
-		if (type && provides(type, interface))
+		if (type && type != rig->type && provides(type, interface))
 			return type;
 	}
 	for (provider = rig->subject->providers; provider; provider = provider->next) {
-		if (strcmp(provider->interface, interface) != 0)
+		/* Not itself: what sits between two others offers what it refers to. */
+		if (strcmp(provider->interface, interface) != 0 ||
+			!strcmp(provider->type, rig->type_name))
 			continue;
 		if (!fake_type(rig->host, provider->type))
 			fake_plugin_load(rig->host, provider->file);
 		return fake_type(rig->host, provider->type);
 	}
 	return NULL;
-}
-
-/* Is there a device already that offers it? Then the options need not name it. */
-static bool is_provided(const struct rig *rig, const char *interface)
-{
-	char id[32];
-
-	for (unsigned i = 0; i < rig->other_count; i++) {
-		const void *table = NULL;
-		void *object = NULL;
-
-		snprintf(id, sizeof(id), "other%u", i);
-		if (fake_interface(rig->host, id, interface, &table, &object) >= 0)
-			return true;
-	}
-	return false;
 }
 
 static void add_others(struct rig *rig, const struct vmm_device_type *type, unsigned depth)
@@ -200,12 +216,12 @@ static void add_others(struct rig *rig, const struct vmm_device_type *type, unsi
 		const struct vmm_device_type *provider;
 		char id[32];
 
-		if (option->type != VMM_OPT_REF || is_provided(rig, option->interface_id))
+		if (option->type != VMM_OPT_REF || find_other(rig, option->interface_id) >= 0)
 			continue;
 		provider = find_provider(rig, option->interface_id);
 		if (!provider && !(option->flags & VMM_OPT_REQUIRED))
 			continue;
-		if (!provider || provider == rig->type || depth >= OTHERS_MAX) {
+		if (!provider || rig->other_count == RIG_OTHERS_MAX || depth == RIG_OTHERS_MAX) {
 			finding("say with --plugins in which directory one is",
 				"\"%s\" needs a device that offers %s, and no plugin does",
 				type->name, option->interface_id);
@@ -219,7 +235,7 @@ static void add_others(struct rig *rig, const struct vmm_device_type *type, unsi
 				provider->name, fake_error(rig->host));
 			done();
 		}
-		rig->other_count++;
+		rig->others[rig->other_count++] = provider;
 	}
 }
 

@@ -9,12 +9,15 @@
 #include "check.h"
 #include <vmm/testkit/host.h>
 
+#define RIG_OTHERS_MAX 16u
+
 struct rig {
 	const struct subject *subject;
 	const char *type_name;
 	const struct vmm_device_type *type;
 	struct fake_host *host;
-	unsigned other_count; /* devices of other types */
+	const struct vmm_device_type *others[RIG_OTHERS_MAX]; /* devices "other0", "other1"... */
+	unsigned other_count;
 	bool has_others;
 };
 

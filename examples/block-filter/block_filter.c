@@ -390,7 +390,8 @@ static int32_t bind(void *ctx, struct vmm_error *error)
 /* The core has checked that `id` is one that the type provides; there is one. */
 static int32_t get_interface(void *ctx, const char *id, const void **ret_table, void **ret_object)
 {
-	(void)id;
+	if (strcmp(id, VMM_VIRTIO_ID) != 0)
+		return VMM_E_UNSUPPORTED;
 	*ret_table = &upper_table;
 	*ret_object = ctx;
 	return 0;

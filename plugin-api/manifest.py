@@ -89,8 +89,9 @@ def ask_compiler(headers):
         program = os.path.join(directory, "show")
         with open(source, "w", encoding="utf-8") as out:
             out.write("\n".join(lines))
-        subprocess.run(os.environ.get("CC", "cc").split() +
-                       ["-std=c11", "-w", "-I", INCLUDE, source, "-o", program], check=True)
+        if subprocess.run(os.environ.get("CC", "cc").split() +
+                          ["-std=c11", "-w", "-I", INCLUDE, source, "-o", program], check=False).returncode:
+            sys.exit("The headers do not compile by themselves. If a VMM_ASSERT_ failed, something moved: " + MOVED)
         output = subprocess.run([program], check=True, capture_output=True, text=True).stdout
     facts = {}
     for line in output.splitlines():
@@ -119,6 +120,12 @@ def generate():
     return lines
 
 
+MOVED = """rule "append only" (docs/contracts/plugin.md): what a
+plugin was built with keeps its place. Put new slots and members at the end, or make a new revision of the interface."""
+SAME_VERSION = """rule "growth is a minor version" (docs/contracts/plugin.md):
+raise VMM_ABI_MINOR in types.h, then run plugin-api/manifest.py --write."""
+
+
 def is_fixed(line):
     """Lines that may never change: all but sizes, which grow, and the version."""
     return bool(line) and not re.match(r"abi |struct \w+ \d+$|define VMM_NOTE_DESC_BYTES ", line)
@@ -129,10 +136,9 @@ def refusal(old, new):
     known = set(new)
     gone = [line for line in old if is_fixed(line) and line not in known]
     if gone:
-        return "these lines changed or went; that is a new revision, not a minor:\n  " + \
-            "\n  ".join(gone)
+        return "these lines changed or went:\n  " + "\n  ".join(gone) + "\n" + MOVED
     if old and old != new and old[0] == new[0]:
-        return f"the ABI grows, but its version is still {old[0]}: raise VMM_ABI_MINOR"
+        return f"the ABI grows, but its version is still {old[0].removeprefix('abi ')}: {SAME_VERSION}"
     return None
 
 
@@ -152,8 +158,8 @@ def main():
             return 0
         sys.stdout.write("\n".join(difflib.unified_diff(old, new, "manifest.txt", "the headers",
                                                         lineterm="", n=0)) + "\n")
-        print("The headers and plugin-api/manifest.txt differ. If the change is meant: "
-              "plugin-api/manifest.py --write")
+        print("The headers and plugin-api/manifest.txt differ.")
+        print(refusal(old, new) or "It is a minor release: take it with plugin-api/manifest.py --write")
         return 1
     reason = None if arguments.draft else refusal(old, new)
     if reason:

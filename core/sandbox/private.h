@@ -51,7 +51,7 @@ bool privileges_have_admin(void);
 /** True if this process may do anything that an ordinary one may not. */
 bool privileges_have_any(void);
 
-/** Capabilities that no later execve(2) can give; while there is one that allows it, and /proc. */
+/** No later execve(2) gives capabilities; if there is the one that allows to say so. */
 void privileges_drop_bounds(void);
 
 /** Becomes the user, if one is given. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* User, groups and capabilities. */
-#include <cap-ng.h>
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
@@ -17,7 +16,8 @@
 
 #define BIT(capability) (UINT64_C(1) << (capability))
 
-/* libcap-ng would read files of /proc for these few bits. */
+/* Not by a library: those of capabilities read files of /proc, which costs more than all of this.
+ */
 static uint64_t permitted(void)
 {
 	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -87,9 +87,9 @@ void privileges_drop_bounds(void)
 {
 	if (!(permitted() & BIT(CAP_SETPCAP)))
 		return;
-	capng_get_caps_process();
-	capng_clear(CAPNG_SELECT_BOUNDS);
-	capng_apply(CAPNG_SELECT_BOUNDS);
+	/* Up to the last one of the running kernel, which may know more than we do. */
+	for (int i = 0; prctl(PR_CAPBSET_DROP, i, 0, 0, 0) == 0; i++)
+		;
 }
 
 /* The signal at the end of who started this is forgotten with the user. */
@@ -122,10 +122,12 @@ int privileges_become(const struct sandbox_user *user, struct vmm_error *error)
 
 int privileges_drop(struct vmm_error *error)
 {
-	/* Nothing here reads /proc: there may be none any more. */
-	capng_clear(CAPNG_SELECT_CAPS);
-	if (capng_apply(CAPNG_SELECT_CAPS)) {
-		vmm_set_error(error, "sandbox: capabilities cannot be dropped");
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+	if (syscall(SYS_capset, &header, none)) {
+		vmm_set_error(
+			error, "sandbox: capabilities cannot be dropped: %s", strerror(errno));
 		return VMM_E_PERM;
 	}
 	return 0;

@@ -83,6 +83,11 @@ void outcome_of(const struct check *check, struct subject *subject, const char *
 	unsigned seconds, struct outcome *ret_outcome);
 void outcome_fini(struct outcome *outcome);
 
+/** From now on SIGINT, SIGTERM and SIGHUP end the check that runs, no more. */
+void outcome_catch_signals(void);
+/** The signal that came, or 0. */
+int outcome_signal(void);
+
 /** Takes in what teach() said: 'T' a type, 'P' a provider "interface file type". */
 void subject_learn(struct subject *subject, char kind, const char *text);
 

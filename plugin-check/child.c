@@ -36,6 +36,32 @@
 static int record_fd = -1;
 static char doing_text[TEXT_BYTES];
 
+static volatile sig_atomic_t signal_number;
+
+static void on_signal(int number)
+{
+	signal_number = number;
+}
+
+static void handle_signals(void (*handler)(int number))
+{
+	const struct sigaction action = {.sa_handler = handler};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+}
+
+void outcome_catch_signals(void)
+{
+	handle_signals(on_signal);
+}
+
+int outcome_signal(void)
+{
+	return signal_number;
+}
+
 static void say(char kind, const char *text, const char *remedy)
 {
 	char record[2 * TEXT_BYTES + 16];
@@ -145,6 +171,7 @@ static void run_in_child(const struct check *check, struct subject *subject, con
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setpgid(0, 0);
+	handle_signals(SIG_DFL);
 	setrlimit(RLIMIT_CORE, &no_core);
 	record_fd = pipe_fd;
 	dup2(output_fd, STDOUT_FILENO);
@@ -230,7 +257,7 @@ static size_t listen_to(
 		struct pollfd wait = {fd, POLLIN, 0};
 		ssize_t got = 0;
 
-		poll(&wait, 1, POLL_MS);
+		poll(&wait, 1, fd < 0 ? 1 : POLL_MS);
 		if (wait.revents)
 			got = read(fd, records + have, RECORDS_BYTES_MAX - have);
 		if (got > 0)
@@ -239,7 +266,10 @@ static size_t listen_to(
 		if (dead && got <= 0)
 			return have;
 		dead = dead || waitpid(child, ret_status, WNOHANG) == child;
-		if (!dead && now_ms() >= deadline && !*ret_late) {
+		/* Of a pipe that ended poll() would tell again and again. */
+		if (wait.revents && got == 0)
+			fd = -1;
+		if (!dead && !*ret_late && (now_ms() >= deadline || signal_number)) {
 			kill(-child, SIGKILL);
 			kill(child, SIGKILL);
 			*ret_late = true;

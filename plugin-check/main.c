@@ -5,6 +5,7 @@
 #include <fnmatch.h>
 #include <getopt.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -110,7 +111,7 @@ static bool matches(const char *const *patterns, const char *type, const char *n
 
 static void run_checks(struct command *command, const struct check *checks, const char *type)
 {
-	for (; checks->name; checks++) {
+	for (; checks->name && !outcome_signal(); checks++) {
 		/* Others are built on what these find out. */
 		bool is_needed = checks == load_checks || checks == load_checks + 2;
 		bool is_wanted = (!command->only || matches(command->only, type, checks->name)) &&
@@ -120,7 +121,7 @@ static void run_checks(struct command *command, const struct check *checks, cons
 		if (!is_wanted && !is_needed)
 			continue;
 		outcome_of(checks, &command->subject, type, command->seconds, &outcome);
-		if (is_wanted || outcome.verdict == VERDICT_FAIL)
+		if (!outcome_signal() && (is_wanted || outcome.verdict == VERDICT_FAIL))
 			report_outcome(&command->report, type, checks, &outcome);
 		outcome_fini(&outcome);
 	}
@@ -305,9 +306,14 @@ int main(int argc, char **argv)
 	if (!command.subject.second)
 		command.subject.second = nothing;
 	add_search(&command.subject);
+	outcome_catch_signals();
 	if (make_directory(&command.subject) >= 0)
 		return EXIT_USAGE;
 	status = run(&command);
 	remove_directory(&command.subject);
+	if (outcome_signal()) {
+		signal(outcome_signal(), SIG_DFL);
+		raise(outcome_signal());
+	}
 	return status;
 }

@@ -97,6 +97,10 @@ class Test:
             raise Skip(f"no {name} of {kernel} here")
         return self.settings["parts"][key]
 
+    def option(self, name, default):
+        """What `run --set NAME=VALUE` said, of the default's type."""
+        return type(default)(self.settings.get("options", {}).get(name, default))
+
     def disk(self, name, mib):
         """The path of an empty disk."""
         path = self.path(name)

@@ -124,12 +124,13 @@ def start_halted(test, devices=(), **more):
     return vmm
 
 
-def linux(test, job, devices=(), kernel="6.1", image="vmlinux", cmdline="", transport="virtio-pci", **more):
+def linux(test, job, devices=(), kernel="6.1", image="vmlinux", parts="initrd", cmdline="", transport="virtio-pci", **more):
     """A config for a guest with these devices besides the usual ones that runs the shell commands `job`.
 
     image: "kernel" is the bzImage, which takes seconds to unpack itself where the processor is emulated.
+    parts: the initramfs that the job is added to.
     """
-    base = test.part("initrd", kernel)
+    base = test.part(parts, kernel)
     boot = {
         "kernel": test.part(image, kernel),
         "initrd": initrd.with_job(base, job, test.path("initrd")),

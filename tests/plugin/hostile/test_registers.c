@@ -239,6 +239,9 @@ static void config_of_any_width(struct machine *m, struct fake_virtio *d)
 				value |= fake_virtio_config_read(d, at + i, 1) << (8 * i);
 			assert_true(fake_virtio_config_read(d, at, widths[w]) == value);
 		}
+	/* Over the end there is nothing, not a part. */
+	assert_int_equal(fake_virtio_config_read(d, end - 1, 2), 0);
+	assert_int_equal(fake_virtio_config_read(d, end - 1, 4), 0);
 	assert_int_equal(fake_virtio_config_read(d, 0xff8, 8), 0);
 }
 

@@ -86,6 +86,10 @@ class Test:
         """A small kernel of tests/guest/multiboot."""
         return os.path.join(self.settings["programs"], "../multiboot", name)
 
+    def fuzz_kernel(self):
+        """The kernel of tests/guest/fuzz."""
+        return os.path.join(self.settings["programs"], "../fuzz/fuzz.elf")
+
     def unit_test(self, folder, name):
         """A program of tests/unit/FOLDER."""
         return os.path.join(self.settings["programs"], "../../unit", folder, name)

@@ -9,6 +9,7 @@ from . import (  # noqa: F401
     disk,
     durability,
     ending,
+    fuzzing,
     hostile,
     network,
     packages,

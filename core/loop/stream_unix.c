@@ -199,7 +199,8 @@ static int open_unix(struct stream *stream, const struct stream_args *args, stru
 		loop_timer_add(stream->loop, stream, VMM_CLOCK_HOST, retry_cb, sock, &sock->retry);
 
 	if (ret < 0) {
-		vmm_set_error(error, "a timer for the console socket cannot be made");
+		vmm_set_error(error, "a timer for the console socket cannot be made: %s",
+			vmm_error_text(ret));
 		return ret;
 	}
 	return bind_socket(sock, fd, error);

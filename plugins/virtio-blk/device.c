@@ -132,7 +132,8 @@ static int32_t device_init(struct blk_device *blk, struct vmm_error *error)
 		ret = blk->loop.timer_add(blk->host, blk->loop.own(blk->host), VMM_CLOCK_HOST,
 			blk_queue_limit_timer, blk, &blk->limit_timer);
 		if (ret < 0) {
-			vmm_set_error(error, "cannot make a timer for the rate limit");
+			vmm_set_error(error, "cannot make a timer for the rate limit: %s",
+				vmm_error_text(ret));
 			return ret;
 		}
 		blk->has_limit_timer = 1;

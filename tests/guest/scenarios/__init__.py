@@ -9,6 +9,7 @@ from . import (  # noqa: F401
     disk,
     durability,
     ending,
+    examples,
     fuzzing,
     hostile,
     network,

@@ -45,6 +45,7 @@ class Guest:
     rng: bool = False
     debug_exit: bool = False
     crowd: int = 0  # devices that only sit there, most of them at ports, some in memory
+    sandbox: bool = True  # where there is one
 
 
 class System:
@@ -111,7 +112,8 @@ class Vmm(System):
         boot = {"kernel": guest.kernel, "cmdline": guest.cmdline}
         if guest.initrd:
             boot["initrd"] = guest.initrd
-        settings = {"machine": {"cpus": guest.cpus, "memory": f"{guest.memory_mib}M"}, "boot": boot}
+        machine = {"cpus": guest.cpus, "memory": f"{guest.memory_mib}M", "sandbox": "on" if guest.sandbox else "off"}
+        settings = {"machine": machine, "boot": boot}
         if guest.disks:
             settings["iothreads"] = ["io0"]
         path = os.path.join(directory, "vmm.cfg")

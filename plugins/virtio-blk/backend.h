@@ -30,7 +30,7 @@ struct blk_op {
 	uint64_t offset_bytes;
 	uint64_t bytes; /* DISCARD, ZERO */
 	int unmap;      /* ZERO: the blocks may be given back */
-	int reserved;
+	int refused;    /* with a negative result: it never began */
 	int64_t result; /* bytes done (SYNC: 0), or a negative errno */
 	struct blk_op *next;
 	struct blk_backend *backend;

@@ -78,6 +78,7 @@ static void worker_submit(struct blk_backend *backend, struct blk_op *op)
 	if (config->worker->submit(config->host, worker->loop, worker_run, worker_done, op) == 0)
 		return;
 	op->result = -ENOMEM;
+	op->refused = 1;
 	op->next = worker->refused;
 	worker->refused = op;
 }

@@ -202,6 +202,7 @@ static void sync_start(struct blk_engine *engine)
 	engine->syncing = engine->sync_waiting;
 	engine->sync_waiting = (struct blk_list){0};
 	engine->sync_op.kind = BLK_OP_SYNC;
+	engine->sync_op.refused = 0;
 	engine->backend->ops->submit(engine->backend, &engine->sync_op);
 }
 
@@ -218,6 +219,7 @@ static void end_list(struct blk_engine *engine, struct blk_list *list, uint8_t s
 static void sync_done(struct blk_engine *engine)
 {
 	int64_t result = engine->sync_op.result;
+	int error = result < 0 ? (int)-result : 0;
 	int wanted = engine->sync_wanted_running;
 
 	if (may_retry(engine, result, &engine->sync_retries)) {
@@ -226,15 +228,19 @@ static void sync_done(struct blk_engine *engine)
 	}
 	engine->sync_running = 0;
 	engine->sync_wanted_running = 0;
-	if (result < 0 && !engine->sync_error) {
-		engine->sync_error = (int)-result;
-		engine->owner.sync_failed(engine->owner.ctx, engine->sync_error);
+	/* What a disk could not write it may forget, and say so once. Nothing is lost by a sync that
+	 * never began. */
+	if (error && !engine->sync_op.refused && !engine->sync_error) {
+		engine->sync_error = error;
+		engine->owner.sync_failed(engine->owner.ctx, error);
 	}
-	end_list(engine, &engine->syncing, engine->sync_error ? BLK_S_IOERR : BLK_S_OK);
+	if (engine->sync_error)
+		error = engine->sync_error;
+	end_list(engine, &engine->syncing, error ? BLK_S_IOERR : BLK_S_OK);
 	if (engine->sync_error)
 		end_list(engine, &engine->sync_waiting, BLK_S_IOERR);
 	if (wanted)
-		engine->owner.synced(engine->owner.ctx, engine->sync_error);
+		engine->owner.synced(engine->owner.ctx, error);
 }
 
 void blk_engine_op_done(struct blk_engine *engine, struct blk_op *op)

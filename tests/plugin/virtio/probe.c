@@ -89,6 +89,7 @@ static const struct vmm_virtio_ops virtio_ops = {
 static int32_t create(const struct vmm_create_args *args, void **ret_ctx)
 {
 	struct probe *p = calloc(1, sizeof(*p));
+	int32_t ret;
 
 	if (!p)
 		return VMM_E_NOMEM;
@@ -96,9 +97,13 @@ static int32_t create(const struct vmm_create_args *args, void **ret_ctx)
 	p->host = args->host;
 	p->id = args->device_id;
 	p->values = args->values;
-	*ret_ctx = p;
-	return vmm_query(p->hello, p->host, VMM_LOOP_ID, sizeof(p->loop), &p->loop, sizeof(p->loop),
+	ret = vmm_query(p->hello, p->host, VMM_LOOP_ID, sizeof(p->loop), &p->loop, sizeof(p->loop),
 		args->error);
+	if (ret < 0)
+		free(p);
+	else
+		*ret_ctx = p;
+	return ret;
 }
 
 static int32_t bind(void *ctx, struct vmm_error *error)

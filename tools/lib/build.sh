@@ -18,7 +18,3 @@ build_preset() {
 	fi
 	die 1 "cannot build preset $1; all of it is in $log"
 }
-
-have_kvm() {
-	[[ -r /dev/kvm && -w /dev/kvm ]]
-}

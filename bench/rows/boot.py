@@ -18,10 +18,12 @@ def seconds(bench, system, guest):
 
 
 def run(bench):
-    def once(system, repetition):
+    def once(case, options, system, repetition):
         warm_up(bench, system)
         with bench.directory() as directory:
-            guest = guests.first_line(bench.settings, directory)
-            bench.record(NAME, "", system, seconds(bench, system, guest), "s", repetition)
+            guest = guests.first_line(bench.settings, directory, options)
+            bench.record(NAME, case, system, seconds(bench, system, guest), "s", repetition)
 
-    bench.measure(NAME, once)
+    bench.measure(NAME, lambda *each: once("", "", *each))
+    if not bench.quick:
+        bench.measure(NAME, lambda *each: once("no self-tests of ciphers", guests.NO_SELF_TESTS, *each))

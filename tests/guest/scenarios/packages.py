@@ -4,11 +4,12 @@
 import glob
 import os
 import re
+import shutil
 import subprocess
 
 from kit.config import device
 from kit.test import Skip, check, scenario
-from kit.vmm import start
+from kit.vmm import Vmm, start
 
 
 class Root:
@@ -73,3 +74,15 @@ def packages_of_plugins_are_changed_one_by_one(t):
     check(root.install("vendor/vmm-plugin-hello-port_0.1*"), "the vendor's plugin is not installed")
     check(root.versions() == {**first, "hello-port.so": "0.1.0"}, "not the plugins of both")
     boots(t, device("hello-port", id="hello0"))
+    guide(t, root)
+
+
+def guide(t, root):
+    """The device that docs/writing-a-plugin.md makes step by step, and what the page says that its guest prints."""
+    copy = t.path("guide")
+    shutil.copytree(f"{root.made}/guide", copy, ignore=shutil.ignore_patterns("CMakeFiles"))
+    shutil.copy(f"{copy}/build/blinker.so", f"{root.path}/usr/lib/vmm/plugins")
+    vmm = Vmm(t, ["-c", f"{copy}/guest.cfg"])
+    vmm.ends(0)
+    check(re.search("^on of$", vmm.text(), re.M), "the guest has not read what the device says")
+    check("guest: /bin/read-port ended with 0" in vmm.text(), "the guest's program failed")

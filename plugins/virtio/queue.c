@@ -62,10 +62,11 @@ void vio_queue_notify(struct vio_queue *queue)
 	queue->notifying = true;
 	d->ops->notify(d->ctx, queue->index);
 	queue->notifying = false;
-	vio_queue_flush(queue);
-	/* More than its share is waiting: come again, behind others that are ready by now. */
+	/* More than its share is waiting, and the driver was not asked to say so: come again,
+	 * behind others that are ready by now. The flush starts a new share, and forgets that. */
 	if (queue->ring.starved)
 		vio_signal(queue->doorbell_fd);
+	vio_queue_flush(queue);
 }
 
 static void relay_cb(void *ctx, int32_t fd, uint32_t events)

@@ -56,6 +56,11 @@ static void notify(void *ctx, uint32_t queue)
 			hold(p, queue, &chain);
 		else
 			echo(p, queue, &chain);
+		if (p->mode == PROBE_EACH) {
+			p->virtio.flush(p->transport, p->device, queue);
+			if (p->after_each)
+				p->after_each(p->after_each_ctx);
+		}
 	}
 }
 

@@ -35,6 +35,7 @@
 /** What the device does with chains in notify. */
 enum probe_mode {
 	PROBE_ECHO, /* fills what is writable and gives it back */
+	PROBE_EACH, /* the same, shown to the driver at once; then calls after_each */
 	PROBE_HOLD, /* keeps them */
 	PROBE_DEAF, /* does not look */
 };
@@ -54,6 +55,8 @@ struct probe {
 	_Atomic uint32_t mode;
 	_Atomic uint32_t reset_pending; /* reset returns VMM_PENDING */
 	_Atomic uint32_t activate_fails;
+	void (*after_each)(void *ctx); /* PROBE_EACH: what the guest does meanwhile */
+	void *after_each_ctx;
 
 	/* Counted by the device, and by the test what it changed. */
 	_Atomic uint32_t updates;

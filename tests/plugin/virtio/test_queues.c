@@ -289,6 +289,50 @@ static void t18_every_queue_gets_its_turn(void **state)
 	probe_expect_alive(m, 0, 0);
 }
 
+/* A guest whose next request is there before the device asks for it. */
+struct refill {
+	struct fake_virtio *driver;
+	struct fake_virtio_buffer in;
+	uint32_t left;
+};
+
+static void refill_cb(void *ctx)
+{
+	struct refill *refill = ctx;
+
+	fake_virtio_reap(refill->driver, 0, NULL, NULL);
+	if (!refill->left)
+		return;
+	refill->left--;
+	fake_virtio_add(refill->driver, 0, &refill->in, 1, 0);
+	fake_virtio_kick_if_wanted(refill->driver, 0);
+}
+
+static void t18_what_is_beyond_the_share_of_a_wake_up_needs_no_kick(void **state)
+{
+	const uint64_t features[] = {FAKE_VIRTIO_ALL, VERSION_1};
+	struct probe_machine *m = *state;
+	struct fake_virtio *d = &m->driver;
+	struct refill refill = {.driver = d, .in = {0, 8, 1}};
+
+	m->probe->mode = PROBE_EACH;
+	m->probe->after_each = refill_cb;
+	m->probe->after_each_ctx = &refill;
+	for (uint32_t with = 0; with < 2; with++) {
+		fake_virtio_init(d, features[with]);
+		refill.in.gpa = fake_virtio_alloc(d, 8, 8);
+		refill.left = 49;
+		m->probe->chains = 0;
+		m->probe->notifies[0] = 0;
+		fake_virtio_add(d, 0, &refill.in, 1, 0);
+		fake_virtio_kick(d, 0);
+		fake_settle(m->host);
+		assert_int_equal(m->probe->chains, 50);
+		/* The queue has 8 descriptors, and so many are a wake-up's share. */
+		assert_true(m->probe->notifies[0] >= 50 / 8);
+	}
+}
+
 static void chains_put_back_are_popped_again_after_a_kick(void **state)
 {
 	struct probe_machine *m = *state;
@@ -540,6 +584,7 @@ int main(void)
 		PROBE_TESTS(q21_queue_outside_of_ram_needs_a_reset),
 		PROBE_TESTS(q22_queues_that_share_their_areas_do_no_harm),
 		PROBE_TESTS(t18_every_queue_gets_its_turn),
+		PROBE_TESTS(t18_what_is_beyond_the_share_of_a_wake_up_needs_no_kick),
 		PROBE_TESTS(chains_put_back_are_popped_again_after_a_kick),
 		PROBE_TESTS(wrong_calls_of_a_device_are_refused),
 		PROBE_TESTS(device_that_fails_needs_a_reset),

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from . import config, initrd
+from . import config, initrd, state
 from .config import device
 from .test import PATIENCE, Failure, check, wait_until
 
@@ -36,8 +36,9 @@ class Vmm:
         if stdio is None:
             streams["stdout"].close()
         self.pid = self.process.pid
+        self.left = ""
         test.vmms.append(self)
-        test.stack.callback(self.kill)
+        test.stack.push(self._end)
 
     def text(self):
         """What the guest printed so far."""
@@ -53,7 +54,7 @@ class Vmm:
     def report(self):
         ended = self.process.returncode
         return (
-            f"--- {' '.join(self.command)}: exit status {ended}\n"
+            f"--- {' '.join(self.command)}: exit status {ended}\n{self.left}"
             f"--- its messages:\n{self.log_text()[-LOG_CHARACTERS:]}"
             f"--- the guest's console:\n{self.text()[-LOG_CHARACTERS:]}"
         )
@@ -87,6 +88,11 @@ class Vmm:
         self.wait_for(r"^guest: /job ended with \d+$")
         self.ends(0)
         check(re.search(r"^guest: /job ended with 0$", self.text(), re.M), "the guest's job failed")
+
+    def _end(self, failure, *_):
+        if failure and self.process.poll() is None:
+            self.left = f"--- what it did when it was ended:\n{state.describe(self.pid)}"
+        self.kill()
 
     def kill(self):
         if self.process.poll() is None:

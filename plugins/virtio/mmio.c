@@ -258,8 +258,10 @@ static int32_t attach(
 				vmm_error_text(ret));
 		return ret;
 	}
-	if (!layout.device_gsi_count)
+	if (!layout.device_gsi_count) {
+		vmm_set_error(request->error, "virtio-mmio: the machine has no lines for devices");
 		return VMM_E_UNSUPPORTED;
+	}
 	gsi = layout.device_gsi_base + slot % layout.device_gsi_count;
 	ret = t->irq.line_open(t->host, gsi, VMM_IRQ_LEVEL, &page->line);
 	if (ret < 0) {

@@ -6,8 +6,8 @@
 
 #include <vmm/support.h>
 
-const struct probe_machine_kind probe_on_pci = {"virtio-pci", 0};
-const struct probe_machine_kind probe_on_mmio = {"virtio-mmio", 0};
+const struct probe_machine_kind probe_on_pci = {.transport = "virtio-pci"};
+const struct probe_machine_kind probe_on_mmio = {.transport = "virtio-mmio"};
 
 /*
  * ---- The device ----
@@ -70,6 +70,8 @@ static int32_t reset(void *ctx)
 
 	p->resets++;
 	p->held_count = 0;
+	if (p->reset_at_once)
+		p->virtio.reset_done(p->transport, p->device);
 	return p->reset_pending ? VMM_PENDING : 0;
 }
 
@@ -119,14 +121,14 @@ static int32_t bind(void *ctx, struct vmm_error *error)
 		&p->virtio, sizeof(p->virtio), &p->transport, error);
 }
 
-static int32_t realize(void *ctx, struct vmm_error *error)
+void probe_describe(struct probe *p, struct vmm_error *error, struct vmm_virtio_device *ret_device)
 {
 	static const uint16_t sizes[PROBE_QUEUES] = PROBE_SIZES;
 	static const uint8_t config[PROBE_CONFIG_BYTES] = {1, 2, 3, 4, 5, 6, 7, 8, 0x0f};
 	static const uint8_t mask[PROBE_CONFIG_BYTES] = {[PROBE_WRITABLE] = 0xf0};
-	struct probe *p = ctx;
-	const struct vmm_virtio_device device = {
-		.struct_size = sizeof(device),
+
+	*ret_device = (struct vmm_virtio_device){
+		.struct_size = sizeof(*ret_device),
 		.owner = p->host,
 		.name = p->id,
 		.loop = p->loop.own(p->host),
@@ -143,7 +145,16 @@ static int32_t realize(void *ctx, struct vmm_error *error)
 		.ctx = p,
 		.error = error,
 	};
-	int32_t ret = p->virtio.attach(p->transport, &device, &p->device);
+}
+
+static int32_t realize(void *ctx, struct vmm_error *error)
+{
+	struct probe *p = ctx;
+	struct vmm_virtio_device device;
+	int32_t ret;
+
+	probe_describe(p, error, &device);
+	ret = p->virtio.attach(p->transport, &device, &p->device);
 
 	p->attached = ret >= 0;
 	return ret;
@@ -222,7 +233,7 @@ int probe_setup(void **state)
 	m->kind = kind;
 	m->host = fake_host_create(&config);
 	fake_plugin_load(m->host, FAKE_PLUGIN("virtio"));
-	fake_type_add(m->host, &probe_type);
+	fake_type_add(m->host, kind->type ? kind->type : &probe_type);
 	if (pci) {
 		fake_plugin_load(m->host, FAKE_PLUGIN("pci"));
 		assert_int_equal(fake_device_add(m->host, "pci", "pci0", NULL, NULL), 0);

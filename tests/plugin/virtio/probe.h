@@ -54,6 +54,7 @@ struct probe {
 	/* Set by the test. */
 	_Atomic uint32_t mode;
 	_Atomic uint32_t reset_pending; /* reset returns VMM_PENDING */
+	_Atomic uint32_t reset_at_once; /* reset calls reset_done() by itself */
 	_Atomic uint32_t activate_fails;
 	void (*after_each)(void *ctx); /* PROBE_EACH: what the guest does meanwhile */
 	void *after_each_ctx;
@@ -80,10 +81,15 @@ struct probe {
 
 extern const struct vmm_device_type probe_type;
 
+/** What it tells the transport of itself. */
+void probe_describe(
+	struct probe *probe, struct vmm_error *error, struct vmm_virtio_device *ret_device);
+
 /** What a fixture is made of: the initial state of a test. */
 struct probe_machine_kind {
-	const char *transport; /* "virtio-pci" or "virtio-mmio" */
-	uint32_t flags;        /* FAKE_... of fake_config */
+	const char *transport;              /* "virtio-pci" or "virtio-mmio" */
+	uint32_t flags;                     /* FAKE_... of fake_config */
+	const struct vmm_device_type *type; /* NULL: probe_type; its name is "probe" as well */
 };
 
 struct probe_machine {

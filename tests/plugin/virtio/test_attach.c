@@ -136,6 +136,12 @@ static void odd_queue(struct description *d)
 	queue_sizes[1] = 12;
 }
 
+static void huge_queue(struct description *d)
+{
+	(void)d;
+	queue_sizes[1] = UINT16_MAX;
+}
+
 static const struct wrong wrongs[] = {
 	{"", shorter},
 	{NULL, longer_with_more},
@@ -158,6 +164,7 @@ static const struct wrong wrongs[] = {
 	{"1 to 1024 queues", no_sizes},
 	{"power of two", empty_queue},
 	{"power of two", odd_queue},
+	{"power of two", huge_queue},
 };
 
 #define WRONGS (sizeof(wrongs) / sizeof(*wrongs))

@@ -173,6 +173,21 @@ static void t17_wrong_notifications_kick_nobody_else(void **state)
 	fake_settle(m->host);
 	assert_int_equal(m->probe->notifies[1], 0);
 	assert_int_equal(fake_bar_read(&d->pci, n->bar, n->offset, 4), 0);
+	assert_int_equal(fake_bar_read(&d->pci, d->notify_more.bar, d->notify_more.offset, 4), 0);
+}
+
+static void t19_isr_is_taken_by_a_read_of_one_byte_only(void **state)
+{
+	struct probe_machine *m = *state;
+	struct fake_virtio *d = &m->driver;
+
+	fake_virtio_init(d, FAKE_VIRTIO_ALL);
+	fake_virtio_use_msix(d, 0);
+	probe_expect_alive(m, 0, 0);
+	fake_settle(m->host);
+	assert_int_equal(fake_bar_read(&d->pci, d->isr.bar, d->isr.offset, 4), 0);
+	assert_int_equal(fake_virtio_isr(d), 1);
+	assert_int_equal(fake_virtio_isr(d), 0);
 }
 
 static void doorbells_are_ports_and_never_reach_the_plugin(void **state)
@@ -335,9 +350,33 @@ static void mmio_queue_can_be_given_up_before_driver_ok(void **state)
 	fake_virtio_negotiate(d, 1ull << 32);
 	fake_virtio_queue_setup(d, 0, 0, 0);
 	assert_int_equal(fake_virtio_reg_read(d, REG(QUEUE_ENABLE), 2), 1);
+	fake_virtio_reg_write(d, REG(QUEUE_SELECT), 2, PROBE_QUEUES);
+	fake_virtio_reg_write(d, REG(QUEUE_ENABLE), 2, 0); /* there is none */
+	fake_virtio_reg_write(d, REG(QUEUE_SELECT), 2, 0);
+	assert_int_equal(fake_virtio_reg_read(d, REG(QUEUE_ENABLE), 2), 1);
 	fake_virtio_reg_write(d, REG(QUEUE_ENABLE), 2, 0); /* Linux warns if it stays 1 */
 	assert_int_equal(fake_virtio_reg_read(d, REG(QUEUE_ENABLE), 2), 0);
 	probe_expect_alive(m, 0, 1);
+}
+
+static void t19_mmio_line_stays_up_until_all_causes_are_acknowledged(void **state)
+{
+	struct probe_machine *m = *state;
+	struct fake_virtio *d = &m->driver;
+	const uint8_t byte = 9;
+	struct vmm_layout layout;
+
+	fake_layout_default(&layout);
+	fake_virtio_init(d, FAKE_VIRTIO_ALL);
+	probe_expect_alive(m, 0, 0);
+	m->probe->virtio.config_update(m->probe->transport, m->probe->device, 0, &byte, 1, 1);
+	fake_settle(m->host);
+	assert_int_equal(fake_mmio_read(m->host, d->mmio + 0x60, 4), 3);
+	fake_mmio_write(m->host, d->mmio + 0x64, 4, 1);
+	assert_int_equal(fake_mmio_read(m->host, d->mmio + 0x60, 4), 2);
+	assert_int_equal(fake_line_level(m->host, layout.device_gsi_base), 1);
+	fake_mmio_write(m->host, d->mmio + 0x64, 4, 2);
+	assert_int_equal(fake_line_level(m->host, layout.device_gsi_base), 0);
 }
 
 static int contains(const uint8_t *table, uint64_t bytes, const void *part, size_t part_bytes)
@@ -397,6 +436,8 @@ int main(void)
 		PROBE_TEST(t16_window_onto_anything_else_reads_ones, probe_on_pci),
 		PROBE_TEST(t16_other_bytes_of_the_capability_are_fixed, probe_on_pci),
 		PROBE_TEST(t17_wrong_notifications_kick_nobody_else, probe_on_pci),
+		PROBE_TEST(t19_isr_is_taken_by_a_read_of_one_byte_only, probe_on_pci),
+		PROBE_TEST(t19_mmio_line_stays_up_until_all_causes_are_acknowledged, probe_on_mmio),
 		PROBE_TEST(doorbells_are_ports_and_never_reach_the_plugin, probe_on_pci),
 		PROBE_TEST(a_driver_without_ports_has_doorbells_in_memory, probe_on_pci),
 		PROBE_TEST(p12_vector_that_does_not_exist_reads_no_vector, probe_on_pci),

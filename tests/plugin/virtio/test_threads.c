@@ -10,8 +10,10 @@
 
 #define REG(name) FAKE_VIRTIO_REG_##name
 
-static const struct probe_machine_kind threads_on_pci = {"virtio-pci", FAKE_LOOP_THREADS};
-static const struct probe_machine_kind threads_on_mmio = {"virtio-mmio", FAKE_LOOP_THREADS};
+static const struct probe_machine_kind threads_on_pci = {
+	.transport = "virtio-pci", .flags = FAKE_LOOP_THREADS};
+static const struct probe_machine_kind threads_on_mmio = {
+	.transport = "virtio-mmio", .flags = FAKE_LOOP_THREADS};
 
 /* A second vCPU that does something until it is told to stop. */
 struct vcpu {

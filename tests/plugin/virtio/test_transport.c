@@ -241,7 +241,11 @@ static void t7_feature_words_that_do_not_exist_read_zero(void **state)
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
 		wr(m, REG(DEVICE_FEATURE_SELECT), 4, words[i]);
 		assert_int_equal(rd(m, REG(DEVICE_FEATURE), 4), 0);
+		wr(m, REG(DRIVER_FEATURE_SELECT), 4, words[i]);
+		assert_int_equal(rd(m, REG(DRIVER_FEATURE), 4), 0);
 	}
+	fake_virtio_init(&m->driver, VERSION_1);
+	assert_int_equal(rd(m, REG(DRIVER_FEATURE), 4), m->driver.mmio ? 0 : VERSION_1 >> 32);
 }
 
 static void t20_transport_features_that_are_not_offered_are_refused(void **state)

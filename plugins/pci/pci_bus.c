@@ -29,7 +29,7 @@
 static struct pci_function *function_at(
 	struct pci_bus *bus, uint32_t bus_number, uint32_t slot, uint32_t number)
 {
-	return bus_number || number || slot >= PCI_SLOTS ? NULL : bus->slots[slot];
+	return bus_number || number ? NULL : bus->slots[slot];
 }
 
 /*

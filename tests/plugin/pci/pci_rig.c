@@ -36,6 +36,8 @@ static int32_t cap_read(
 	function->cap = cap;
 	function->cap_offset = offset;
 	function->cap_width = width;
+	if (function->cap_fails)
+		return VMM_E_IO;
 	*ret_value = 0xc0c1c2c3;
 	return 0;
 }
@@ -129,7 +131,7 @@ int32_t rig_try_add(struct rig *rig, struct rig_function *function)
 		.bar_count = function->bar_count,
 		.caps = cap_list,
 		.cap_count = function->cap_count,
-		.ops = &function_ops,
+		.ops = function->ops ? function->ops : &function_ops,
 		.ctx = function,
 		.error = &error,
 	};

@@ -38,6 +38,7 @@ struct rig_function {
 	uint32_t bar_count;
 	const struct vmm_pci_cap *caps;
 	uint32_t cap_count;
+	const struct vmm_pci_function_ops *ops; /* NULL: those that fill in the second half */
 
 	uint64_t handle;
 	struct fake_pci_device pci;
@@ -49,6 +50,7 @@ struct rig_function {
 	_Atomic uint32_t msix_changes, master_changes;
 	_Atomic uint32_t msix_enabled, master;
 	uint32_t cap, cap_offset, cap_width, cap_value, cap_reads, cap_writes;
+	int cap_fails;
 	int cap_enters_bar; /* cap_write reads BAR 0 of the same function, as a window does */
 };
 

@@ -441,10 +441,57 @@ static void doorbells_outside_of_a_bar_are_refused(void **state)
 	bell.region = 6;
 	assert_int_equal(
 		rig.bus->doorbell_add(rig.object, function.handle, &bell, &id, &fd), VMM_E_INVAL);
+	bell.struct_size = 8;
+	assert_int_equal(
+		rig.bus->doorbell_add(rig.object, function.handle, &bell, &id, &fd), VMM_E_INVAL);
+	bell.struct_size = sizeof(bell);
 	bell.region = 0;
+	assert_int_equal(rig.bus->doorbell_add(rig.object, 99, &bell, &id, &fd), VMM_E_INVAL);
 	bell.offset = 65536;
 	assert_int_equal(
 		rig.bus->doorbell_add(rig.object, function.handle, &bell, &id, &fd), VMM_E_RANGE);
+}
+
+static void the_table_of_msix_takes_no_doorbell(void **state)
+{
+	struct vmm_doorbell bell = {.struct_size = sizeof(bell), .width = 2, .region = 1};
+	uint64_t id;
+	int32_t fd;
+
+	(void)state;
+	other.vectors = 2;
+	other.msix_bar = 1;
+	rig_add(&rig, &other);
+	assert_int_equal(
+		rig.bus->doorbell_add(rig.object, other.handle, &bell, &id, &fd), VMM_E_INVAL);
+	bell.region = 0;
+	assert_int_equal(rig.bus->doorbell_add(rig.object, other.handle, &bell, &id, &fd), 0);
+}
+
+static void P5_sizing_the_half_of_a_huge_bar_that_has_no_bits_does_not_move_it(void **state)
+{
+	static const struct vmm_pci_bar huge[] = {RIG_BAR(0, VMM_PCI_BAR_MEM64, 1ull << 33)};
+	struct vmm_layout layout;
+	struct fake_config config = {.layout = &layout};
+	uint64_t before;
+
+	(void)state;
+	rig_down(&rig);
+	fake_layout_default(&layout);
+	layout.pci_mmio64_bytes = 1ull << 35;
+	rig_up(&rig, &config);
+	function.bars = huge;
+	function.bar_count = 1;
+	add_enabled(&function);
+	before = function.pci.bars[0].address;
+	fake_pci_write(&function.pci, 0x10, 4, 0xffffffff);
+	assert_int_equal(fake_pci_read(&function.pci, 0x10, 4), 4);
+	assert_int_equal(fake_mmio_read(rig.host, before + 4, 4), RIG_READ | 4);
+	fake_pci_write(&function.pci, 0x14, 4, 0xffffffff);
+	assert_int_equal(fake_pci_read(&function.pci, 0x14, 4), 0xfffffffe);
+	assert_int_equal(fake_mmio_read(rig.host, before + 4, 4), RIG_READ | 4);
+	fake_pci_write(&function.pci, 0x14, 4, (uint32_t)(before >> 32));
+	assert_int_equal(fake_mmio_read(rig.host, before + 4, 4), RIG_READ | 4);
 }
 
 int main(void)
@@ -457,6 +504,8 @@ int main(void)
 		TEST(a_64_bit_bar_goes_below_4g_where_there_is_no_other_window),
 		TEST(P5_sizing_with_decode_on_brings_the_bar_back),
 		TEST(P5_sizing_one_half_of_a_64_bit_bar_does_not_move_it),
+		TEST(the_table_of_msix_takes_no_doorbell),
+		TEST(P5_sizing_the_half_of_a_huge_bar_that_has_no_bits_does_not_move_it),
 		TEST(P5_a_64_bit_bar_moves_when_both_halves_are_written),
 		TEST(P5_a_half_written_move_is_done_by_decode_off_and_on),
 		TEST(P6_illegal_places_read_back_but_are_not_decoded),

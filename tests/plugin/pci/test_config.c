@@ -314,6 +314,58 @@ static void hooked_capabilities_call_their_owner_in_aligned_pieces(void **state)
 	assert_int_equal(function.cap_value, 0x11);
 }
 
+static void a_capability_that_cannot_be_read_reads_ones(void **state)
+{
+	uint32_t cap;
+
+	(void)state;
+	function.caps = window;
+	function.cap_count = 2;
+	function.cap_fails = 1;
+	rig_add(&rig, &function);
+	cap = fake_pci_cap(&function.pci, 9, 0);
+	assert_int_equal(fake_pci_read(&function.pci, cap, 4), 0xffff0009);
+	assert_int_equal(fake_pci_read(&function.pci, cap + 4, 4), 0xffffffff);
+}
+
+static void a_function_without_callbacks_keeps_what_is_written(void **state)
+{
+	static const struct vmm_pci_function_ops none = {.size = sizeof(none)};
+	uint32_t cap;
+
+	(void)state;
+	function.caps = window;
+	function.cap_count = 2;
+	function.vectors = 1;
+	function.msix_bar = 1;
+	function.ops = &none;
+	rig_add(&rig, &function);
+	cap = fake_pci_cap(&function.pci, 9, 0);
+	assert_int_equal(fake_pci_read(&function.pci, cap, 4), 0x05145c09);
+	fake_pci_write(&function.pci, cap + 16, 4, 0x11223344);
+	assert_int_equal(fake_pci_read(&function.pci, cap + 16, 4), 0x11223344);
+	fake_pci_enable(&function.pci);
+	assert_int_equal(rig.bus->bus_master(rig.object, function.handle), 1);
+	cap = fake_pci_cap(&function.pci, FAKE_PCI_CAP_ID_MSIX, 0);
+	fake_pci_write(&function.pci, cap + 2, 2, 0x8000);
+	assert_int_equal(rig.bus->msix_enabled(rig.object, function.handle), 1);
+	assert_int_equal(function.cap_reads + function.cap_writes, 0);
+}
+
+static void a_capability_may_be_its_header_only(void **state)
+{
+	static const struct vmm_pci_cap header[] = {
+		{.struct_size = sizeof(struct vmm_pci_cap), .id = 9}};
+	uint32_t cap;
+
+	(void)state;
+	function.caps = header;
+	function.cap_count = 1;
+	rig_add(&rig, &function);
+	cap = fake_pci_cap(&function.pci, 9, 0);
+	assert_int_equal(fake_pci_read(&function.pci, cap, 4), 9);
+}
+
 static void pieces_end_with_the_body(void **state)
 {
 	static const struct vmm_pci_cap short_body[] = {{.struct_size = sizeof(struct vmm_pci_cap),
@@ -373,6 +425,9 @@ int main(void)
 		TEST(P17_the_list_of_capabilities_ends_and_is_read_only),
 		TEST(P17_there_is_no_rom_and_no_power_management),
 		TEST(hooked_capabilities_call_their_owner_in_aligned_pieces),
+		TEST(a_capability_that_cannot_be_read_reads_ones),
+		TEST(a_function_without_callbacks_keeps_what_is_written),
+		TEST(a_capability_may_be_its_header_only),
 		TEST(pieces_end_with_the_body),
 		TEST(P17_a_window_onto_its_own_bar_does_not_lock_up),
 	};

@@ -51,8 +51,12 @@ static void slots_are_given_in_order_and_run_out(void **state)
 static void a_slot_that_is_taken_or_does_not_exist_is_an_error(void **state)
 {
 	struct rig_function first = {.slot = 5}, second = {.slot = 5};
+	struct vmm_pci_function host_bridge = {
+		.struct_size = sizeof(host_bridge), .owner = rig.owner, .name = "slot 0"};
+	uint64_t handle;
 
 	(void)state;
+	assert_int_equal(rig.bus->add(rig.object, &host_bridge, &handle), VMM_E_INVAL);
 	rig_add(&rig, &first);
 	assert_int_equal(rig_try_add(&rig, &second), VMM_E_BUSY);
 	assert_non_null(strstr(rig.error, "slot 5 is taken by \"rig\""));
@@ -73,6 +77,7 @@ static void wrong_bars_are_refused(void **state)
 		{RIG_BAR(0, VMM_PCI_BAR_MEM32, 4096), RIG_BAR(1, VMM_PCI_BAR_MEM32, 8)},
 		{RIG_BAR(0, VMM_PCI_BAR_MEM32, 4096), RIG_BAR(1, VMM_PCI_BAR_MEM32, 0)},
 		{RIG_BAR(0, VMM_PCI_BAR_MEM32, 4096), RIG_BAR(1, VMM_PCI_BAR_IO, 2)},
+		{RIG_BAR(0, VMM_PCI_BAR_MEM32, 4096), RIG_BAR(1, VMM_PCI_BAR_MEM32, 1ull << 32)},
 		{RIG_BAR(0, VMM_PCI_BAR_MEM32, 4096), RIG_BAR(1, 150, 16)},
 		{RIG_BAR(0, VMM_PCI_BAR_MEM32, 4096), RIG_BAR(0xffffffff, VMM_PCI_BAR_MEM64, 4096)},
 	};
@@ -86,6 +91,111 @@ static void wrong_bars_are_refused(void **state)
 		assert_non_null(strstr(rig.error, "BAR"));
 		assert_int_equal(fake_region_count(rig.host), regions);
 	}
+}
+
+/* Adds what differs from a right description of a function by what the caller has changed. */
+static int32_t add_changed(struct vmm_pci_function *what)
+{
+	struct vmm_error error = {sizeof(error), rig.error, sizeof(rig.error)};
+	uint64_t handle;
+
+	what->struct_size = sizeof(*what);
+	what->slot = VMM_PCI_SLOT_AUTO;
+	what->error = &error;
+	rig.error[0] = '\0';
+	return rig.bus->add(rig.object, what, &handle);
+}
+
+static void wrong_descriptions_of_functions_are_refused(void **state)
+{
+	static const char name[] = "wrong";
+	struct vmm_pci_function wrong[] = {
+		{.name = name},
+		{.owner = rig.owner},
+		{.owner = rig.owner, .name = name, .class_code = 0x1000000},
+		{.owner = rig.owner, .name = name, .revision = 0x100},
+		{.owner = rig.owner, .name = name, .intx = 2},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		assert_int_equal(add_changed(&wrong[i]), VMM_E_INVAL);
+		assert_non_null(strstr(rig.error, "description of the PCI function"));
+	}
+}
+
+static void wrong_lists_of_bars_are_refused(void **state)
+{
+	static const struct vmm_io_ops ops = {.size = sizeof(ops)};
+	struct vmm_pci_bar bar = RIG_BAR(0, VMM_PCI_BAR_MEM32, 4096);
+	const struct vmm_pci_bar *bars[7] = {&bar, &bar, &bar, &bar, &bar, &bar, &bar};
+	struct vmm_pci_function what = {
+		.owner = rig.owner, .name = "wrong", .bars = bars, .bar_count = 1};
+	uint32_t regions = fake_region_count(rig.host);
+
+	(void)state;
+	assert_int_equal(add_changed(&what), VMM_E_INVAL);
+	assert_non_null(strstr(rig.error, "no callbacks"));
+	bar.ops = &ops;
+	bar.reserved = 1;
+	assert_int_equal(add_changed(&what), VMM_E_INVAL);
+	bar.reserved = 0;
+	bar.struct_size = 8;
+	assert_int_equal(add_changed(&what), VMM_E_INVAL);
+	what.bar_count = 7;
+	assert_int_equal(add_changed(&what), VMM_E_INVAL);
+	assert_non_null(strstr(rig.error, "more than 6"));
+	assert_int_equal(fake_region_count(rig.host), regions);
+}
+
+static void wrong_capabilities_are_refused(void **state)
+{
+	struct vmm_pci_cap wrong[] = {
+		{.id = 0x100, .body = body, .body_bytes = 4},
+		{.id = 9, .reserved = 1, .body = body, .body_bytes = 4},
+		{.id = 9, .flags = VMM_PCI_CAP_HOOKED << 1, .body = body, .body_bytes = 4},
+		{.id = 9, .body_bytes = 4},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		struct rig_function function = {.caps = &wrong[i], .cap_count = 1};
+
+		assert_int_equal(rig_try_add(&rig, &function), VMM_E_INVAL);
+		assert_string_equal(rig.error, "");
+		wrong[i].struct_size = sizeof(wrong[i]);
+		assert_int_equal(rig_try_add(&rig, &function), VMM_E_INVAL);
+		assert_non_null(strstr(rig.error, "a capability's description"));
+	}
+}
+
+static void a_capability_longer_than_all_of_the_space_is_refused(void **state)
+{
+	struct vmm_pci_cap cap = one_cap[0];
+	struct rig_function function = {.caps = &cap, .cap_count = 1};
+
+	(void)state;
+	cap.body_bytes = UINT32_MAX;
+	assert_int_equal(rig_try_add(&rig, &function), VMM_E_LIMIT);
+	assert_non_null(strstr(rig.error, "no room for all capabilities"));
+}
+
+static void a_machine_without_lines_has_no_pins(void **state)
+{
+	struct rig_function function = {.intx = 1};
+	struct vmm_layout layout;
+	struct fake_config config = {.layout = &layout};
+
+	(void)state;
+	rig_down(&rig);
+	fake_layout_default(&layout);
+	layout.pci_gsi_count = 0;
+	rig_up(&rig, &config);
+	assert_int_equal(rig_try_add(&rig, &function), VMM_E_LIMIT);
+	assert_non_null(strstr(rig.error, "no interrupt lines"));
+	function.intx = 0;
+	rig_add(&rig, &function);
+	rig_remove(&function);
 }
 
 static void a_bar_of_msix_must_be_free(void **state)
@@ -264,6 +374,11 @@ int main(void)
 		TEST(slots_are_given_in_order_and_run_out),
 		TEST(a_slot_that_is_taken_or_does_not_exist_is_an_error),
 		TEST(wrong_bars_are_refused),
+		TEST(wrong_descriptions_of_functions_are_refused),
+		TEST(wrong_lists_of_bars_are_refused),
+		TEST(wrong_capabilities_are_refused),
+		TEST(a_capability_longer_than_all_of_the_space_is_refused),
+		TEST(a_machine_without_lines_has_no_pins),
 		TEST(a_bar_of_msix_must_be_free),
 		TEST(windows_and_capability_space_run_out_with_an_error),
 		TEST(requests_follow_the_rule_of_sizes),

@@ -9,8 +9,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -22,8 +27,10 @@ struct fault {
 	int error;
 	uint64_t bytes;
 	uint32_t count;
+	uint32_t delay;
 };
 
+static const struct syscalls_device *device;
 static struct fault faults[CALL_KINDS];
 static char log_text[LOG_BYTES];
 static uint32_t log_used, hits, cached;
@@ -45,7 +52,7 @@ const char *syscalls_log(void)
 void syscalls_note(enum syscall_kind kind)
 {
 	if (log_used < LOG_BYTES - 1)
-		log_text[log_used++] = "RWSAP"[kind];
+		log_text[log_used++] = "RWSAPD"[kind];
 }
 
 void syscalls_fail(enum syscall_kind kind, int error, uint32_t count)
@@ -56,6 +63,16 @@ void syscalls_fail(enum syscall_kind kind, int error, uint32_t count)
 void syscalls_shorten(enum syscall_kind kind, uint64_t bytes, uint32_t count)
 {
 	faults[kind] = (struct fault){.bytes = bytes, .count = count};
+}
+
+void syscalls_delay(enum syscall_kind kind, uint32_t count)
+{
+	faults[kind].delay = count;
+}
+
+void syscalls_block_device(const struct syscalls_device *what)
+{
+	device = what;
 }
 
 uint32_t syscalls_hit(void)
@@ -73,6 +90,10 @@ static const struct fault *fault_take(enum syscall_kind kind)
 {
 	if (!faults[kind].count)
 		return NULL;
+	if (faults[kind].delay) {
+		faults[kind].delay--;
+		return NULL;
+	}
 	faults[kind].count--;
 	hits++;
 	return &faults[kind];
@@ -111,6 +132,17 @@ EXPORT ssize_t preadv(int fd, const struct iovec *iov, int count, off_t offset)
 	return move(CALL_READ, fd, iov, count, offset);
 }
 
+EXPORT ssize_t pread(int fd, void *data, size_t bytes, off_t offset)
+{
+	const struct fault *fault = fault_take(CALL_TRY);
+
+	if (fault && (fault->error || ((uintptr_t)data | bytes) % fault->bytes)) {
+		errno = fault->error ? fault->error : EINVAL;
+		return -1;
+	}
+	return syscall(SYS_pread64, fd, data, bytes, offset);
+}
+
 /* What of it would wait is not asked. */
 EXPORT ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t offset, int flags)
 {
@@ -147,18 +179,96 @@ EXPORT int fallocate(int fd, int mode, off_t offset, off_t bytes)
 	return (int)syscall(SYS_fallocate, fd, mode, offset, bytes);
 }
 
+EXPORT int fstat(int fd, struct stat *st)
+{
+	int ret = fstatat(fd, "", st, AT_EMPTY_PATH);
+
+	if (ret == 0 && device && S_ISREG(st->st_mode))
+		st->st_mode = (st->st_mode & ~(mode_t)S_IFMT) | S_IFBLK;
+	return ret;
+}
+
+/* BLKDISCARD and BLKZEROOUT; both leave zeroes here. */
+static int device_zero(int fd, const uint64_t *range)
+{
+	const struct fault *fault = fault_take(CALL_DEVICE);
+
+	syscalls_note(CALL_DEVICE);
+	if (fault) {
+		errno = fault->error;
+		return -1;
+	}
+	return (int)syscall(
+		SYS_fallocate, fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, range[0], range[1]);
+}
+
+static int device_say(unsigned int *ret_value, unsigned int value)
+{
+	if (!value) {
+		errno = ENOTTY;
+		return -1;
+	}
+	*ret_value = value;
+	return 0;
+}
+
+EXPORT int ioctl(int fd, unsigned long request, ...)
+{
+	va_list arguments;
+	void *argument;
+
+	va_start(arguments, request);
+	argument = va_arg(arguments, void *);
+	va_end(arguments);
+	if (!device)
+		return (int)syscall(SYS_ioctl, fd, request, argument);
+	switch (request) {
+	case BLKGETSIZE64:
+		*(uint64_t *)argument = device->bytes;
+		errno = EIO;
+		return device->bytes ? 0 : -1;
+	case BLKSSZGET:
+		return device_say(argument, (unsigned int)device->sector);
+	case BLKPBSZGET:
+		return device_say(argument, device->physical);
+	case BLKIOMIN:
+		return device_say(argument, device->min_io);
+	case BLKIOOPT:
+		return device_say(argument, device->opt_io);
+	default:
+		return device_zero(fd, argument);
+	}
+}
+
+/* The library's own, behind this one. */
+static void look_up(const char *name, void *ret_function)
+{
+	void *symbol = dlsym(RTLD_NEXT, name);
+
+	if (!symbol)
+		abort();
+	memcpy(ret_function, &symbol, sizeof(symbol));
+}
+
+EXPORT int io_uring_queue_init_params(
+	unsigned int entries, struct io_uring *ring, struct io_uring_params *params)
+{
+	int (*real)(unsigned int, struct io_uring *, struct io_uring_params *);
+	const struct fault *fault = fault_take(CALL_SETUP);
+
+	look_up("io_uring_queue_init_params", &real);
+	return fault ? -fault->error : real(entries, ring, params);
+}
+
 EXPORT int io_uring_submit(struct io_uring *ring)
 {
-	static int (*real)(struct io_uring * ring);
+	int (*real)(struct io_uring *);
 	struct io_uring_sq *sq = &ring->sq;
+	const struct fault *fault = fault_take(CALL_SUBMIT);
 
-	if (!real) {
-		void *symbol = dlsym(RTLD_NEXT, "io_uring_submit");
-
-		if (!symbol)
-			abort();
-		memcpy(&real, &symbol, sizeof(real));
-	}
+	if (fault)
+		return -fault->error;
+	look_up("io_uring_submit", &real);
 	for (unsigned int i = sq->sqe_head; i != sq->sqe_tail; i++) {
 		switch (sq->sqes[i & *sq->kring_mask].opcode) {
 		case IORING_OP_READ:

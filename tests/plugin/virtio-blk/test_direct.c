@@ -97,6 +97,65 @@ static void direct_requests_wait_for_a_buffer(void **state)
 	free(memory);
 }
 
+/* All buffers are in use, by requests whose memory is not aligned. */
+static void direct_requests_that_need_no_buffer_do_not_wait(void **state)
+{
+	enum { COUNT = 9, BYTES = 4096 };
+	struct rig rig;
+	struct rig_request requests[COUNT];
+	void *memory;
+	uint8_t *data = unaligned((uint64_t)(COUNT + 1) * BYTES, 0, &memory);
+
+	start_direct(&rig, *state, FAKE_OPTIONS("direct=true"));
+	for (uint32_t i = 0; i < COUNT; i++)
+		rig_add_request(&rig, 0, &requests[i], BLK_T_IN, i * 8,
+			data + (i < COUNT - 1 ? i * BYTES + 5 : COUNT * BYTES), BYTES);
+	rig_kick(&rig, 0);
+	assert_int_equal(rig.transport->unpops, 0);
+	for (uint32_t i = 0; i < COUNT; i++)
+		assert_int_equal(requests[i].status, BLK_S_OK);
+	assert_int_equal(data[COUNT * BYTES], (COUNT - 1) * 8);
+	rig_close(&rig);
+	free(memory);
+}
+
+/* More pieces than a call takes, and pieces that end inside of a sector. */
+static void direct_pieces_that_the_host_does_not_take_are_copied(void **state)
+{
+	enum { PIECES = 1025, LAST = 4096, BYTES = (PIECES - 1) * BLK_SECTOR_BYTES + LAST };
+	struct rig rig;
+	struct blk_wire_header header = {.type = htole32(BLK_T_OUT), .sector = htole64(64)};
+	static struct vmm_iovec iov[PIECES + 2];
+	uint8_t status = RIG_UNTOUCHED;
+	void *memory;
+	uint8_t *data = unaligned(BYTES, 0, &memory);
+
+	start_direct(&rig, *state, FAKE_OPTIONS("direct=true", "queue_size=1024"));
+	memset(data, 0x3c, BYTES);
+	iov[0] = (struct vmm_iovec){&header, sizeof(header)};
+	for (uint32_t i = 0; i < PIECES; i++)
+		iov[i + 1] = (struct vmm_iovec){data + i * BLK_SECTOR_BYTES, BLK_SECTOR_BYTES};
+	iov[PIECES].bytes = LAST;
+	iov[PIECES + 1] = (struct vmm_iovec){&status, 1};
+	transport_add(rig.transport, 0, iov, PIECES + 1, 1);
+	rig_kick(&rig, 0);
+	assert_int_equal(status, BLK_S_OK);
+	assert_true(rig_sector_is(&rig, 64, 0x3c));
+	assert_true(rig_sector_is(&rig, 64 + BYTES / BLK_SECTOR_BYTES - 1, 0x3c));
+	header.sector = htole64(8);
+	iov[1] = (struct vmm_iovec){data, 100};
+	iov[2] = (struct vmm_iovec){data + 4096, 3996};
+	iov[3] = (struct vmm_iovec){&status, 1};
+	status = RIG_UNTOUCHED;
+	transport_add(rig.transport, 0, iov, 3, 1);
+	rig_kick(&rig, 0);
+	assert_int_equal(status, BLK_S_OK);
+	assert_true(rig_sector_is(&rig, 8, 0x3c));
+	assert_true(rig_sector_is(&rig, 15, 0x3c));
+	rig_close(&rig);
+	free(memory);
+}
+
 static void direct_image_that_was_cut_fails_the_read(void **state)
 {
 	struct rig rig;
@@ -255,6 +314,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BOTH(direct_takes_memory_of_any_alignment),
 		BOTH(direct_requests_wait_for_a_buffer),
+		BOTH(direct_requests_that_need_no_buffer_do_not_wait),
+		BOTH(direct_pieces_that_the_host_does_not_take_are_copied),
 		BOTH(direct_image_that_was_cut_fails_the_read),
 		BOTH(block_device_is_read_written_and_zeroed),
 		BOTH(block_device_of_4096_shows_its_blocks),

@@ -312,9 +312,8 @@ static int32_t serial_realize(void *ctx, struct vmm_error *error)
 
 	if (ret < 0) {
 		vmm_set_error(error, "interrupt line %" PRIu32 " cannot be used: %s", serial->gsi,
-			ret == VMM_E_BUSY    ? "another device has it; set a different irq"
-			: ret == VMM_E_RANGE ? "there is no such line"
-					     : vmm_error_text(ret));
+			ret == VMM_E_BUSY ? "another device has it; set a different irq"
+					  : vmm_error_text(ret));
 		return ret;
 	}
 	serial->has_line = 1;

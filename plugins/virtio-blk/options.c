@@ -77,7 +77,7 @@ _Static_assert(OPT_COUNT == BLK_OPTION_COUNT, "options");
 
 static int is_power_of_2(int64_t n)
 {
-	return n > 0 && (n & (n - 1)) == 0;
+	return (n & (n - 1)) == 0;
 }
 
 static int present(const struct vmm_value *value)

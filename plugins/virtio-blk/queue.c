@@ -250,8 +250,7 @@ void blk_queue_batch_end(void *ctx)
 			continue;
 		blk->queues[q].dirty = 0;
 		ended = 1;
-		if (!blk->resetting)
-			blk->virtio.flush(blk->transport, blk->attached, q);
+		blk->virtio.flush(blk->transport, blk->attached, q);
 	}
 	if (ended && blk_state_runs(blk))
 		release(blk);

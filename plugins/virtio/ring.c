@@ -139,14 +139,13 @@ static bool look(struct virtq *q)
 /* Asks the driver to notify us of the next entry. True: there is one already. */
 static bool listen(struct virtq *q)
 {
-	if (q->listening && (!q->event_idx || q->listening_for == q->next_avail))
+	if (q->listening)
 		return false;
 	if (q->event_idx)
 		__atomic_exchange_n(q->avail_event, q->next_avail, __ATOMIC_SEQ_CST);
 	else
 		__atomic_exchange_n(&q->used->flags, 0, __ATOMIC_SEQ_CST);
 	q->listening = true;
-	q->listening_for = q->next_avail;
 	return look(q);
 }
 

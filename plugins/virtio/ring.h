@@ -52,10 +52,9 @@ struct virtq {
 	uint16_t seen_avail; /* the driver's index when we looked last */
 	uint16_t next_used;  /* next entry of the used ring to write, as of the last flush */
 
-	bool listening;         /* the driver was asked to notify; see listen() */
-	uint16_t listening_for; /* with the event index: from which entry on */
-	uint32_t budget;        /* chains that may be popped before virtq_refill() */
-	bool starved;           /* pop returned 0 for want of budget */
+	bool listening;  /* the driver was asked to notify; see listen() */
+	uint32_t budget; /* chains that may be popped before virtq_refill() */
+	bool starved;    /* pop returned 0 for want of budget */
 
 	/* What the guest did wrong; static texts for the caller, who clears `complaint`. */
 	const char *broken;    /* the ring cannot be trusted any more; until the next start */

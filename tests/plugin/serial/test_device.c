@@ -4,6 +4,9 @@
  */
 #include <string.h>
 
+#include <vmm/irq.h>
+#include <vmm/support.h>
+
 #include "fixture.h"
 
 static struct fake_host *new_host(void)
@@ -31,6 +34,8 @@ static void test_wrong_options_are_refused_with_a_reason(void **state)
 	expect_refused(FAKE_OPTIONS("backend=file"), "backend \"file\" needs a path");
 	expect_refused(FAKE_OPTIONS("backend=unix"), "backend \"unix\" needs a path");
 	expect_refused(FAKE_OPTIONS("path=/tmp/x"), "backend \"stdio\" takes no path");
+	expect_refused(
+		FAKE_OPTIONS("backend=null", "path=/tmp/x"), "backend \"null\" takes no path");
 }
 
 static void expect_stream(const char *const *options, uint32_t kind, const char *path)
@@ -93,6 +98,25 @@ static void test_ports_in_use_are_named(void **state)
 {
 	(void)state;
 	expect_conflict(FAKE_OPTIONS("irq=3", "backend=null"), "ports 0x3f8 to 0x3ff");
+}
+
+static void test_a_line_that_another_device_has_is_named(void **state)
+{
+	struct fake_host *host = new_host();
+	vmm_host *other = fake_device_bare(host, "other", VMM_THREADS_PARALLEL);
+	struct vmm_irq irq;
+	uint64_t line;
+
+	(void)state;
+	assert_int_equal(vmm_query(fake_hello(host), other, VMM_IRQ_ID, sizeof(irq), &irq,
+				 sizeof(irq), NULL),
+		0);
+	assert_int_equal(irq.line_open(other, 4, VMM_IRQ_EDGE, &line), 0);
+	assert_int_equal(fake_device_add(host, "serial", "com1", NULL, NULL), 0);
+	assert_int_equal(fake_host_start(host), VMM_E_BUSY);
+	assert_non_null(strstr(fake_error(host), "line 4 cannot be used: another device has it"));
+	irq.line_close(other, line);
+	fake_host_destroy(host);
 }
 
 /* COM1 and COM3 did on every PC; here it works, because the line is a level. */
@@ -203,6 +227,7 @@ int main(void)
 		cmocka_unit_test(test_each_backend_opens_its_stream),
 		cmocka_unit_test(test_two_ports_work_side_by_side),
 		cmocka_unit_test(test_ports_in_use_are_named),
+		cmocka_unit_test(test_a_line_that_another_device_has_is_named),
 		cmocka_unit_test(test_two_ports_share_a_line),
 		cmocka_unit_test(test_each_port_is_in_acpi_under_its_own_name),
 		cmocka_unit_test(test_h24_a_failure_of_any_service_leaves_nothing_behind),

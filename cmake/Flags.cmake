@@ -43,6 +43,7 @@ elseif(VMM_SANITIZE STREQUAL "coverage")
   # Counts which branches are taken; not optimised, so that they are those of the source.
   add_compile_options(--coverage -fprofile-update=atomic -O0)
   add_link_options(--coverage)
+  add_compile_definitions(VMM_COVERAGE)
 elseif(VMM_SANITIZE STREQUAL "")
   add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 else()

@@ -9,8 +9,8 @@ import subprocess
 import time
 
 TRACING = "/sys/kernel/tracing"
+INSTANCE = f"{TRACING}/instances/vmm-tests"  # leaves others' tracing alone
 TRACED_SECONDS = 1
-EXITS = "events/kvm/kvm_exit/enable"
 EXIT = re.compile(r"^\s*(\S+)-\d+\s.*kvm_exit:.* reason (\S+) rip (0x[0-9a-f]+)")
 
 
@@ -42,23 +42,28 @@ def eventfds(pid):
     yield f"{len(counts)} eventfds, signalled and not read: {waiting or 'none'}"
 
 
-def _trace(**values):
-    for name, value in values.items():
-        with open(f"{TRACING}/{name}", "w") as file:
-            file.write(value)
+@contextlib.contextmanager
+def _traced(pid):
+    """A trace of the exits of a process from here on."""
+    if not os.path.exists(f"{TRACING}/events"):
+        subprocess.run(["mount", "-t", "tracefs", "tracefs", TRACING], check=True, capture_output=True)
+    os.mkdir(INSTANCE)
+    try:
+        for name, value in (("set_event_pid", "\n".join(os.listdir(f"/proc/{pid}/task"))), ("events/kvm/kvm_exit/enable", "1")):
+            with open(f"{INSTANCE}/{name}", "w") as file:
+                file.write(value)
+        yield f"{INSTANCE}/trace"
+    finally:
+        os.rmdir(INSTANCE)
 
 
 def exits(pid):
     """Why each vCPU left the guest within a second, and where it was most of the time."""
-    if not os.path.exists(f"{TRACING}/events"):
-        subprocess.run(["mount", "-t", "tracefs", "tracefs", TRACING], check=True, capture_output=True)
-    _trace(set_event_pid="\n".join(os.listdir(f"/proc/{pid}/task")), trace="", **{EXITS: "1"})
-    time.sleep(TRACED_SECONDS)
-    _trace(**{EXITS: "0"}, set_event_pid="")
     reasons, places = collections.defaultdict(collections.Counter), collections.defaultdict(collections.Counter)
-    with open(f"{TRACING}/trace", errors="replace") as file:
-        for line in file:
-            if found := EXIT.match(line):
+    with _traced(pid) as trace:
+        time.sleep(TRACED_SECONDS)
+        with open(trace, errors="replace") as file:
+            for found in filter(None, map(EXIT.match, file)):
                 reasons[found[1]][found[2]] += 1
                 places[found[1]][found[3]] += 1
     yield f"exits in {TRACED_SECONDS} s:{'' if reasons else ' none'}"

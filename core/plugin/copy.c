@@ -47,6 +47,13 @@ static int copy_table(const void *table, uint64_t first_bytes, void *copy, uint6
 	return 0;
 }
 
+/* A type from before there was a place to say what it needs may do all that it could then. */
+static void add_needs(const struct vmm_device_type *type, struct vmm_device_type *copy)
+{
+	if (type->size <= offsetof(struct vmm_device_type, needs))
+		copy->needs = NEEDS_KNOWN;
+}
+
 static int copy_option(struct arena *arena, const struct vmm_option *option, unsigned depth,
 	const struct vmm_option **ret_option, struct vmm_error *error)
 {
@@ -204,6 +211,8 @@ static int copy_type(struct arena *arena, const struct vmm_device_type *type,
 	ret = copy_table(type, TYPE_FIRST_BYTES, copy, sizeof(*copy), "vmm_device_type", error);
 	if (!ret)
 		ret = check_type(copy, error);
+	if (!ret)
+		add_needs(type, copy);
 	if (!ret)
 		ret = copy_table(
 			copy->ops, OPS_FIRST_BYTES, ops, sizeof(*ops), "vmm_device_ops", error);

@@ -61,8 +61,12 @@ static int32_t machine_subscribe(vmm_host *device, uint32_t events, vmm_event_cb
 
 static int32_t machine_needs(vmm_host *device, uint64_t needs)
 {
-	(void)needs;
-	return fake_service(device, "vmm.machine needs", CTX_CONFIG);
+	const struct vmm_device_type *type = device->type;
+	int32_t ret = fake_service(device, "vmm.machine needs", CTX_CONFIG);
+
+	if (ret < 0 || !type || type->size <= offsetof(struct vmm_device_type, needs))
+		return ret;
+	return needs & ~type->needs ? VMM_E_INVAL : 0;
 }
 
 static void machine_quiesced(vmm_host *device)

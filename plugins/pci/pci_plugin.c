@@ -36,7 +36,8 @@ static int32_t services_get(struct pci_bus *bus, const struct vmm_create_args *a
 		{VMM_IO_ID, sizeof(struct vmm_io), offsetof(struct pci_bus, io)},
 		{VMM_IRQ_ID, sizeof(struct vmm_irq), offsetof(struct pci_bus, irq)},
 		{VMM_LOG_ID, sizeof(struct vmm_log), offsetof(struct pci_bus, log)},
-		{VMM_MACHINE_ID, sizeof(struct vmm_machine), offsetof(struct pci_bus, machine)},
+		{VMM_MACHINE_ID, offsetof(struct vmm_machine, needs),
+			offsetof(struct pci_bus, machine)}, /* as in ABI 0.1 */
 		{VMM_ACPI_ID, sizeof(struct vmm_acpi), offsetof(struct pci_bus, acpi)},
 	};
 	int32_t ret;
@@ -132,10 +133,10 @@ static const struct vmm_device_type *const types[] = {&type};
 static const struct vmm_plugin_desc desc = {
 	.size = sizeof(desc),
 	.id = "vmm.pci",
-	.version = "0.1.0",
+	.version = "0.1.1",
 	.summary = "PCI bus",
 	.types = types,
 	.type_count = 1,
 };
 
-VMM_PLUGIN(desc, "vmm.pci", 2);
+VMM_PLUGIN(desc, "vmm.pci", 1);

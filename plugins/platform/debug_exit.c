@@ -67,8 +67,9 @@ static int32_t create(const struct vmm_create_args *args, void **ret_ctx)
 	device->port = (uint32_t)args->values[0]->number;
 	if ((ret = vmm_query(args->hello, device->host, VMM_IO_ID, sizeof(device->io), &device->io,
 		     sizeof(device->io), args->error)) < 0 ||
-		(ret = vmm_query(args->hello, device->host, VMM_MACHINE_ID, sizeof(device->machine),
-			 &device->machine, sizeof(device->machine), args->error)) < 0) {
+		(ret = vmm_query(args->hello, device->host, VMM_MACHINE_ID,
+			 offsetof(struct vmm_machine, needs), &device->machine,
+			 sizeof(device->machine), args->error)) < 0) {
 		free(device);
 		return ret;
 	}

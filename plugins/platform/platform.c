@@ -124,12 +124,14 @@ static int32_t create(const struct vmm_create_args *args, void **ret_ctx)
 		return VMM_E_NOMEM;
 	}
 	p->host = args->host;
-#define GET(id, member)                                                                            \
-	vmm_query(args->hello, p->host, id, sizeof(p->member), &p->member, sizeof(p->member),      \
-		args->error)
+#define GET_FROM(id, member, min)                                                                  \
+	vmm_query(args->hello, p->host, id, min, &p->member, sizeof(p->member), args->error)
+#define GET(id, member) GET_FROM(id, member, sizeof(p->member))
 	if ((ret = GET(VMM_IO_ID, io)) < 0 || (ret = GET(VMM_IRQ_ID, irq)) < 0 ||
 		(ret = GET(VMM_LOOP_ID, loop)) < 0 || (ret = GET(VMM_LOG_ID, log)) < 0 ||
-		(ret = GET(VMM_ACPI_ID, acpi)) < 0 || (ret = GET(VMM_MACHINE_ID, machine)) < 0) {
+		(ret = GET(VMM_ACPI_ID, acpi)) < 0 ||
+		(ret = GET_FROM(VMM_MACHINE_ID, machine, offsetof(struct vmm_machine, needs))) <
+			0) {
 		free(p);
 		return ret;
 	}

@@ -426,10 +426,10 @@ static const struct vmm_device_type *const serial_types[] = {&serial_type};
 static const struct vmm_plugin_desc serial_desc = {
 	.size = sizeof(serial_desc),
 	.id = "serial",
-	.version = "0.1.0",
+	.version = "0.1.1",
 	.summary = "16550A serial port",
 	.types = serial_types,
 	.type_count = 1,
 };
 
-VMM_PLUGIN(serial_desc, "serial", 2);
+VMM_PLUGIN(serial_desc, "serial", 1);

@@ -24,7 +24,8 @@ static int32_t query_services(
 		{VMM_LOOP_ID, &blk->loop, sizeof(blk->loop)},
 		{VMM_WORKER_ID, &blk->worker, sizeof(blk->worker)},
 		{VMM_LOG_ID, &blk->log, sizeof(blk->log)},
-		{VMM_MACHINE_ID, &blk->machine, sizeof(blk->machine)},
+		{VMM_MACHINE_ID, &blk->machine,
+			offsetof(struct vmm_machine, needs)}, /* as in ABI 0.1 */
 		{VMM_FILE_ID, file, sizeof(*file)},
 	};
 
@@ -274,9 +275,9 @@ static const struct vmm_device_type *const device_types[] = {&device_type};
 static const struct vmm_plugin_desc plugin_desc = {
 	.size = sizeof(plugin_desc),
 	.id = "virtio-blk",
-	.version = "0.1.0",
+	.version = "0.2.0",
 	.summary = "virtio block device",
 	.types = device_types,
 	.type_count = 1,
 };
-VMM_PLUGIN(plugin_desc, "virtio-blk", 2);
+VMM_PLUGIN(plugin_desc, "virtio-blk", 1);

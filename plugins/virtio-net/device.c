@@ -131,7 +131,7 @@ static int32_t query_services(struct net *net, struct vmm_error *error)
 	return ret;
 }
 
-/* Nobody who has a tap gets sockets. */
+/* Nobody who has a tap gets sockets. A host of ABI 0.1 does not ask. */
 static int32_t say_needs(struct net *net, struct vmm_error *error)
 {
 	static const uint64_t needs[] = {
@@ -140,10 +140,11 @@ static int32_t say_needs(struct net *net, struct vmm_error *error)
 		[NET_BACKEND_NONE] = 0,
 	};
 	struct vmm_machine machine;
-	int32_t ret = vmm_query(net->hello, net->host, VMM_MACHINE_ID, sizeof(machine), &machine,
-		sizeof(machine), error);
+	int32_t ret = vmm_query(net->hello, net->host, VMM_MACHINE_ID,
+		offsetof(struct vmm_machine, needs), &machine, sizeof(machine), error);
 
-	return ret < 0 ? ret
+	return ret < 0 || !machine.needs
+		       ? ret
 		       : machine.needs(net->host, needs[net->values[NET_OPT_BACKEND]->number]);
 }
 

@@ -86,10 +86,10 @@ static const struct vmm_device_type *const types[] = {&net_type};
 static const struct vmm_plugin_desc desc = {
 	.size = sizeof(desc),
 	.id = "virtio-net",
-	.version = "0.1.0",
+	.version = "0.2.0",
 	.summary = "virtio network card",
 	.types = types,
 	.type_count = 1,
 };
 
-VMM_PLUGIN(desc, "virtio-net", 2);
+VMM_PLUGIN(desc, "virtio-net", 1);

@@ -280,10 +280,10 @@ static const struct vmm_device_type *const types[] = {&type};
 static const struct vmm_plugin_desc desc = {
 	.size = sizeof(desc),
 	.id = "vmm.virtio-rng",
-	.version = "0.1.0",
+	.version = "0.1.1",
 	.summary = "virtio entropy device",
 	.types = types,
 	.type_count = 1,
 };
 
-VMM_PLUGIN(desc, "vmm.virtio-rng", 2);
+VMM_PLUGIN(desc, "vmm.virtio-rng", 1);

@@ -33,8 +33,8 @@ static int32_t query_services(struct vio_transport *t, struct vmm_error *error)
 		ret = vmm_query(hello, t->host, VMM_MEMORY_ID, sizeof(t->memory), &t->memory,
 			sizeof(t->memory), error);
 	if (ret >= 0)
-		ret = vmm_query(hello, t->host, VMM_MACHINE_ID, sizeof(t->machine), &t->machine,
-			sizeof(t->machine), error);
+		ret = vmm_query(hello, t->host, VMM_MACHINE_ID, offsetof(struct vmm_machine, needs),
+			&t->machine, sizeof(t->machine), error);
 	return ret;
 }
 
@@ -202,10 +202,10 @@ static const struct vmm_device_type *const types[] = {&pci_type, &mmio_type};
 static const struct vmm_plugin_desc desc = {
 	.size = sizeof(desc),
 	.id = "vmm.virtio",
-	.version = "0.1.0",
+	.version = "0.1.1",
 	.summary = "virtio 1.2 transport: rings, registers, interrupts",
 	.types = types,
 	.type_count = sizeof(types) / sizeof(*types),
 };
 
-VMM_PLUGIN_TYPES(desc, "vmm.virtio", 2, "virtio-pci,virtio-mmio");
+VMM_PLUGIN_TYPES(desc, "vmm.virtio", 1, "virtio-pci,virtio-mmio");

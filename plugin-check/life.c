@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of devices: each phase and its end, two of a kind, interfaces, values of options. */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "plugin/note.h"
 #include "rig.h"
 #include "usage.h"
 
@@ -197,6 +200,43 @@ static void check_options(struct subject *subject, const char *type)
 		try_values(subject, type, rig.type->options[i]);
 }
 
+/* What the note says is the oldest minor of a host that will do. */
+static uint32_t min_host_minor(const struct subject *subject)
+{
+	struct vmm_plugin_note note;
+	int fd = open(subject->real_path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || plugin_note_read(fd, &note, NULL))
+		skip("its note cannot be read");
+	close(fd);
+	return note.min_host_minor;
+}
+
+static void check_oldest(struct subject *subject, const char *type)
+{
+	uint32_t minor = min_host_minor(subject);
+	struct rig rig;
+	int32_t ret;
+
+	if (minor == VMM_ABI_MINOR)
+		skip("it wants a host of ABI %u.%u", VMM_ABI_MAJOR, minor);
+	doing("a start in a host of ABI %u.%u", VMM_ABI_MAJOR, minor);
+	rig_open(&rig, subject, type, 0);
+	rig_add_others(&rig);
+	fake_host_minor(rig.host, minor);
+	ret = rig_add(&rig, 1, NULL);
+	if (ret >= 0)
+		ret = fake_host_start(rig.host);
+	if (ret < 0) {
+		finding("ask vmm_query() for no more than that host has, and test what it may lack "
+			"for NULL; or raise min_host_minor",
+			"fails: %s (%d)", fake_error(rig.host), ret);
+		done();
+	}
+	fake_settle(rig.host);
+	rig_close(&rig);
+}
+
 static void live_once(struct subject *subject, const char *type)
 {
 	struct rig rig;
@@ -244,6 +284,7 @@ const struct check life_checks[] = {
 	{"two", "two devices do not know of each other", check_two},
 	{"interfaces", "what it offers is there from create on", check_interfaces},
 	{"options", "each value of an option works, or an error says why not", check_options},
+	{"oldest", "it starts in the oldest host that its note says will do", check_oldest},
 	{"leaks", "a device leaves no file, thread or memory behind", check_leaks},
 	{"state", "a saved device is the same when it is restored", check_state},
 	{0},

@@ -154,8 +154,17 @@ int32_t fake_interface(struct fake_host *host, const char *id, const char *inter
 	return ret;
 }
 
+/* The table as it is, or as it was before 0.2 brought `needs`. */
+static const void *table_of(const vmm_host *device, const void *table)
+{
+	return table == &fake_machine_service && device->host->hello.abi_minor < 2
+		       ? &device->host->older_machine
+		       : table;
+}
+
 int32_t fake_query(vmm_host *device, const char *id, uint64_t min_size, const void **ret_table)
 {
+	const void *table;
 	static const struct {
 		const char *id;
 		const void *table;
@@ -173,14 +182,14 @@ int32_t fake_query(vmm_host *device, const char *id, uint64_t min_size, const vo
 	};
 	uint64_t bytes, i;
 
-	(void)device;
 	for (i = 0; i < sizeof(services) / sizeof(services[0]); i++) {
 		if (strcmp(services[i].id, id) != 0)
 			continue;
-		memcpy(&bytes, services[i].table, sizeof(bytes));
+		table = table_of(device, services[i].table);
+		memcpy(&bytes, table, sizeof(bytes));
 		if (bytes < min_size)
 			return VMM_E_UNSUPPORTED;
-		*ret_table = services[i].table;
+		*ret_table = table;
 		return 0;
 	}
 	return VMM_E_UNSUPPORTED;

@@ -369,6 +369,13 @@ const struct vmm_hello *fake_hello(struct fake_host *host)
 	return &host->hello;
 }
 
+void fake_host_minor(struct fake_host *host, uint32_t minor)
+{
+	host->hello.abi_minor = minor;
+	memcpy(&host->older_machine, &fake_machine_service, offsetof(struct vmm_machine, needs));
+	host->older_machine.size = offsetof(struct vmm_machine, needs);
+}
+
 struct fake_host *fake_host_create(const struct fake_config *config)
 {
 	static const struct fake_ram ram_default = {0, 16 << 20};

@@ -209,6 +209,7 @@ struct fake_host {
 	uint32_t flags;
 	struct vmm_layout layout;
 	struct vmm_hello hello;
+	struct vmm_machine older_machine; /* what hello says is older than 0.2 */
 	struct fake_type_entry *types;
 	vmm_host *devices;
 	vmm_host *graveyard;

@@ -50,6 +50,7 @@ enum mistake {
 	TIMER_ON_VCPU,
 	QUIESCE_NEVER_ENDS,
 	EXPECTS_IDLE,
+	WANTS_NEWEST,
 };
 
 static const enum mistake mistake = MISTAKE;
@@ -210,6 +211,16 @@ static int32_t create(const struct vmm_create_args *args, void **ret_ctx)
 		if (mistake != LEAKS_MEMORY_ON_FAILURE)
 			free(sample);
 		return ret;
+	}
+	if (mistake == WANTS_NEWEST && ret >= 0) {
+		struct vmm_machine machine;
+
+		ret = vmm_query(args->hello, args->host, VMM_MACHINE_ID, sizeof(machine), &machine,
+			sizeof(machine), args->error);
+		if (ret < 0) {
+			free(sample);
+			return ret;
+		}
 	}
 	sample->data = calloc(1, 16);
 	sample->fd = eventfd(0, EFD_CLOEXEC);

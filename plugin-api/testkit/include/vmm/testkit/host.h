@@ -134,6 +134,10 @@ int32_t fake_interface(struct fake_host *host, const char *id, const char *inter
 /** The hello that plugins get, for calls of query() as the device. */
 const struct vmm_hello *fake_hello(struct fake_host *host);
 
+/** For devices that are added from now on the host is one of an older minor version of the ABI: its
+ * tables end where they did then. Once. */
+void fake_host_minor(struct fake_host *host, uint32_t minor);
+
 /* Phases: bind, realize, start of all devices, in the order in which they were added. Devices that
  * are further on already are left alone. Stops at the first error and returns it. */
 int32_t fake_host_bind(struct fake_host *host);

@@ -7,6 +7,8 @@ member or slot, every constant with its value, every typedef and function, as te
   manifest.py --write   writes it; lines may only be added, and only with a higher VMM_ABI_MINOR
   manifest.py --write --draft   writes it whatever changed: while the version is not released
 
+None of them takes a change that breaks a version in released/.
+
 What offsets and values are is asked of the C compiler (CC or cc), not worked out here."""
 import argparse
 import difflib
@@ -19,6 +21,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 INCLUDE = os.path.join(HERE, "include")
 MANIFEST = os.path.join(HERE, "manifest.txt")
+RELEASED = os.path.join(HERE, "released")
 NOT_ABI = {"support.h", "plugin.h"}
 
 
@@ -142,6 +145,22 @@ def refusal(old, new):
     return None
 
 
+def read(path):
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        return file.read().splitlines()
+
+
+def breaks_a_release(new):
+    """Why a plugin that was built with a released version might not work any more, or None."""
+    for name in sorted(os.listdir(RELEASED)):
+        reason = refusal(read(os.path.join(RELEASED, name, "manifest.txt")), new)
+        if reason:
+            return f"ABI {name} is released, and since then {reason}"
+    return None
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -152,16 +171,18 @@ def main():
     arguments = parser.parse_args()
 
     new = generate()
-    old = open(MANIFEST, encoding="utf-8").read().splitlines() if os.path.exists(MANIFEST) else []
+    old = read(MANIFEST)
+    broken = breaks_a_release(new)
     if arguments.check:
-        if old == new:
+        if old == new and not broken:
             return 0
         sys.stdout.write("\n".join(difflib.unified_diff(old, new, "manifest.txt", "the headers",
                                                         lineterm="", n=0)) + "\n")
-        print("The headers and plugin-api/manifest.txt differ.")
-        print(refusal(old, new) or "It is a minor release: take it with plugin-api/manifest.py --write")
+        if old != new:
+            print("The headers and plugin-api/manifest.txt differ.")
+        print(broken or refusal(old, new) or "It is a minor release: take it with plugin-api/manifest.py --write")
         return 1
-    reason = None if arguments.draft else refusal(old, new)
+    reason = broken or (None if arguments.draft else refusal(old, new))
     if reason:
         print(reason)
         return 1

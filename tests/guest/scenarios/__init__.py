@@ -16,5 +16,6 @@ from . import (  # noqa: F401
     packages,
     power,
     refusals,
+    released,
     sandbox,
 )

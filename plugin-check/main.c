@@ -223,6 +223,8 @@ static int set_timeout(struct command *command, const char *text)
 /* Returns the exit status, or -1: go on. */
 static int take_option(struct command *command, int key)
 {
+	char *directory;
+
 	switch (key) {
 	case 's':
 	case '2':
@@ -231,7 +233,10 @@ static int take_option(struct command *command, int key)
 		append(key == 's' ? &command->subject.settings : &command->subject.second, optarg);
 		return -1;
 	case KEY_PLUGINS:
-		append(&command->subject.search, optarg);
+		directory = realpath(optarg, NULL);
+		if (!directory)
+			return fail("there is no directory", optarg);
+		append(&command->subject.search, directory);
 		return -1;
 	case KEY_ONLY:
 		append(&command->only, optarg);

@@ -29,7 +29,13 @@
 
 enum { KIND_NONE, KIND_KVM, KIND_VM, KIND_VCPU };
 
-#define FDS_MAX 256
+#define FDS_MAX     256
+#define ENTRIES_MAX 256u
+
+struct cpuid {
+	struct kvm_cpuid2 head;
+	struct kvm_cpuid_entry2 entries[ENTRIES_MAX];
+};
 
 static struct {
 	kvm_guest guest;
@@ -37,7 +43,17 @@ static struct {
 	struct kvm_run *runs[VCPUS];
 	uint8_t kinds[FDS_MAX];
 	uint8_t vcpus[FDS_MAX];
+	const struct kvm_cpuid2 *host_cpuid;
+	struct cpuid cpuids[VCPUS];
+	struct kvm_regs registers[VCPUS];
 } kvm;
+
+static void copy_cpuid(struct kvm_cpuid2 *to, const struct kvm_cpuid2 *from)
+{
+	if (from->nent > ENTRIES_MAX)
+		abort();
+	memcpy(to, from, sizeof(*from) + from->nent * sizeof(from->entries[0]));
+}
 
 /* A descriptor that stands for something; of the kernel's without a counted call. */
 static int new_fd(uint8_t kind)
@@ -84,6 +100,10 @@ static int kvm_request(unsigned long request, void *argument)
 	case KVM_GET_VCPU_MMAP_SIZE:
 		return (int)RUN_BYTES;
 	case KVM_GET_SUPPORTED_CPUID:
+		if (kvm.host_cpuid) {
+			copy_cpuid(cpuid, kvm.host_cpuid);
+			return 0;
+		}
 		cpuid->nent = 2;
 		cpuid->entries[0] = (struct kvm_cpuid_entry2){.function = 0, .eax = 0xd};
 		cpuid->entries[1] = (struct kvm_cpuid_entry2){.function = 0x80000008, .eax = 40};
@@ -253,7 +273,15 @@ static int run_vcpu(int fd)
 
 static int vcpu_request(int fd, unsigned long request, void *argument)
 {
+	const uint32_t vcpu = kvm.vcpus[fd];
+
 	switch (request) {
+	case KVM_SET_CPUID2:
+		copy_cpuid(&kvm.cpuids[vcpu].head, argument);
+		return 0;
+	case KVM_SET_REGS:
+		memcpy(&kvm.registers[vcpu], argument, sizeof(struct kvm_regs));
+		return 0;
 	case KVM_RUN:
 		return run_vcpu(fd);
 	case KVM_GET_MSRS:
@@ -286,6 +314,21 @@ static int ioctl_hook(int fd, unsigned long request, void *argument, int *ret_re
 		*ret_result = vcpu_request(fd, request, argument);
 	fault_exempt_leave();
 	return 1;
+}
+
+void kvm_set_host_cpuid(const struct kvm_cpuid2 *cpuid)
+{
+	kvm.host_cpuid = cpuid;
+}
+
+const struct kvm_cpuid2 *kvm_vcpu_cpuid(uint32_t vcpu)
+{
+	return &kvm.cpuids[vcpu].head;
+}
+
+const struct kvm_regs *kvm_vcpu_registers(uint32_t vcpu)
+{
+	return &kvm.registers[vcpu];
 }
 
 void kvm_install(kvm_guest guest)

@@ -10,6 +10,8 @@
 #ifndef TESTS_FAULT_KVM_H
 #define TESTS_FAULT_KVM_H
 
+#include <linux/kvm.h>
+
 #include <vmm/testkit/host.h>
 
 /** What a guest is. It may return: its processor is halted for ever then. */
@@ -17,6 +19,13 @@ typedef void (*kvm_guest)(struct fake_host *host);
 
 /** From here on there is a KVM, and each machine runs that guest. */
 void kvm_install(kvm_guest guest);
+
+/** What KVM says of the host's processor; the caller's, as long as machines are made. */
+void kvm_set_host_cpuid(const struct kvm_cpuid2 *cpuid);
+
+/** What vmm gave to a vCPU of the machine that was made last: its processor, and its registers. */
+const struct kvm_cpuid2 *kvm_vcpu_cpuid(uint32_t vcpu);
+const struct kvm_regs *kvm_vcpu_registers(uint32_t vcpu);
 
 /** Limit of the waits of drivers, in place of their own if it is shorter; 0: none. */
 void kvm_set_patience(uint32_t ms);

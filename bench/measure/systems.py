@@ -9,6 +9,7 @@ from kit import config
 from kit.config import device
 
 QEMU = "qemu-system-x86_64"
+STRANGERS_PORT = 0x580
 CROWD_PAGES = 56  # each adds an ACPI table, and there is a limit to those
 
 
@@ -45,6 +46,7 @@ class Guest:
     rng: bool = False
     debug_exit: bool = False
     crowd: int = 0  # devices that only sit there, most of them at ports, some in memory
+    strangers: int = 0  # devices of vmm, each with a plugin of its own (bench/plugins)
     sandbox: bool = True  # where there is one
 
 
@@ -97,6 +99,7 @@ class Vmm(System):
             devices.append(device("virtio-rng", id="rng0", transport="virtio0"))
         if guest.debug_exit:
             devices.append(device("debug-exit", id="exit0"))
+        devices += [device(f"hello-port-{n}", port=STRANGERS_PORT + n) for n in range(1, guest.strangers + 1)]
         return [*devices, *self.crowd(guest.crowd)]
 
     def crowd(self, count):
@@ -116,13 +119,16 @@ class Vmm(System):
         settings = {"machine": machine, "boot": boot}
         if guest.disks:
             settings["iothreads"] = ["io0"]
+        if guest.strangers:
+            settings["plugins"] = {"search": self.directories()}
         path = os.path.join(directory, "vmm.cfg")
         with open(path, "w") as file:
             file.write(config.text({**settings, "devices": self.devices(guest)}))
         return [self.settings["vmm"], "-c", path]
 
     def directories(self):
-        return (os.path.join(os.path.dirname(os.path.dirname(self.settings["vmm"])), "lib/vmm"),)
+        shipped = os.path.join(os.path.dirname(os.path.dirname(self.settings["vmm"])), "lib/vmm/plugins")
+        return (shipped, self.settings["strangers"])
 
     def version(self):
         return (self.settings["vmm"], "--version")

@@ -38,6 +38,7 @@ ALL = [
     Target("boot", 0.70, "lkvm"),
     *_each("start", 0.10, case="small kernel.*"),
     Target("start", 15, below=True, case="small kernel.*"),
+    Target("start", 20, below=True, case=r"\d+ plugins more.*"),
     *_each("exits", 1, (*QEMUS, "lkvm"), below=True, case=r"all|to user space"),
     Target("memory", 5, case=r"besides.*"),
     *_each("memory", 0.15, case=r"besides.*"),

@@ -10,6 +10,7 @@ from measure.trace import Trace, seconds_of
 NAME, BED = "start", "icount"
 BUSY_PROCESSOR_GIVES_WAY = True  # a tick is a third of the figure
 DISK_MIB = 8
+STRANGERS = 20
 
 
 def milliseconds(bench, system, guest, at_end=None):
@@ -65,11 +66,26 @@ def run(bench):
             guest = guests.first_line(bench.settings, directory, **devices)
             measure("Debian's kernel", system, repetition, guest)
 
+    def plugins(system, repetition, host=""):
+        """What twenty plugins of others add to a machine without devices: found, checked, loaded, made."""
+        if system is not bench.vmm:
+            return
+        each = []
+        for count in (0, STRANGERS):
+            guest = guests.exit_loop(bench.settings, "wait", strangers=count)
+            if repetition == 0 and not host:
+                keep_files_of(bench, system, guest)
+            each.append(milliseconds(bench, system, guest))
+        bench.record(NAME, f"empty machine{host}", system, each[0], "ms", repetition)
+        bench.record(NAME, f"{STRANGERS} plugins more{host}", system, each[1] - each[0], "ms", repetition)
+
     # Short, with waits for grace periods of the kernel in it: more of them than of others.
     repeats = 1 if bench.quick else bench.repeats * 2 + 1
     bench.measure(NAME, small, repeats)
     bench.measure(NAME, large, repeats)
+    bench.measure(NAME, plugins, repeats)
     if bench.settings["testbed"]:
         remount_cgroups("remount,favordynmods")
-        bench.measure(NAME, lambda *each: small(*each, ", host with favordynmods"), repeats)
+        for each in (small, plugins):
+            bench.measure(NAME, lambda *which, each=each: each(*which, ", host with favordynmods"), repeats)
         remount_cgroups("remount")

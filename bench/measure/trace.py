@@ -39,13 +39,17 @@ def parse_histogram(text, key):
 
 
 class Trace:
-    """Open while it is used; the instance is removed at the end. Sees this process and what it starts."""
+    """Open while it is used; the instance is removed at the end. Sees this process and what it starts, or everybody."""
+
+    def __init__(self, everybody=False):
+        self.everybody = everybody
 
     def __enter__(self):
         os.makedirs(INSTANCE, exist_ok=True)
         put("trace_clock", "mono")
-        put("options/event-fork", "1")
-        put("set_event_pid", str(os.getpid()))
+        if not self.everybody:
+            put("options/event-fork", "1")
+            put("set_event_pid", str(os.getpid()))
         open(f"{INSTANCE}/trace", "w").close()  # empties it
         return self
 

@@ -4,9 +4,9 @@
 BED "icount": one processor whose time is a count of instructions. BED "smp": two processors, real time.
 """
 
-from . import blk, boot, exits, latency, memory, mmio, net, pio, scale, start
+from . import blk, boot, exits, latency, memory, mmio, net, pio, requests, scale, start
 
-ALL = (boot, start, exits, memory, pio, mmio, blk, net, latency, scale)
+ALL = (boot, start, exits, memory, pio, mmio, blk, requests, net, latency, scale)
 
 # They share guests that stay, and come after all others for that.
-TOGETHER = (blk, net, latency)
+TOGETHER = (blk, requests, net, latency)

@@ -13,6 +13,7 @@
 #include <uv.h>
 
 #include "loop/loop.h"
+#include "loop/pool.h"
 
 /** What becomes of a post once it has run: loop_post.kind. */
 enum post_kind {
@@ -49,16 +50,13 @@ struct loop_timer {
 };
 
 struct loop_work {
-	uv_work_t req;
+	struct pool_job job;
 	LIST_ENTRY(loop_work) link;
 	struct loop_post post; /* of done; gives the loop and the owner */
 	vmm_call_cb work;
 	vmm_call_cb done; /* NULL: its owner was dropped */
 	void *ctx;
-	/* Under the loop's lock. The memory is freed when the last two are true. */
-	bool worked;
-	bool done_returned;
-	bool uv_returned;
+	bool worked; /* under the loop's lock */
 };
 
 LIST_HEAD(watch_list, loop_watch);
@@ -101,7 +99,7 @@ int loop_error(int uv_error);
 /** Puts a post at the end of the queue; the lock is held. Wake the loop after unlocking. */
 void loop_post_append_locked(struct loop_post *post);
 
-/** Ends the done() part of a work. */
+/** Behind done(): forgets a work. */
 void loop_work_finish(struct loop_work *work);
 
 /** The work that a POST_WORK is in. */

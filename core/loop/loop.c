@@ -121,6 +121,7 @@ int loop_create(const char *name, struct vm_clock *clock, struct loop **ret_loop
 	loop->wake.data = loop;
 	pthread_mutex_init(&loop->lock, NULL);
 	pthread_cond_init(&loop->changed, NULL);
+	pool_hold();
 	*ret_loop = loop;
 	return 0;
 
@@ -192,8 +193,9 @@ void loop_destroy(struct loop *loop)
 	drop_handles(loop, true, NULL);
 	drop_posts(loop, true, NULL);
 	loop_work_abandon(loop);
+	pool_release();
 	uv_close((uv_handle_t *)&loop->wake, NULL);
-	/* Close callbacks and the ends of works; then nothing keeps it running. */
+	/* Close callbacks; then nothing keeps it running. */
 	uv_run(&loop->uv, UV_RUN_DEFAULT);
 	if (uv_loop_close(&loop->uv))
 		log_write(VMM_LOG_ERROR, "loop", "loop \"%s\" still has handles", loop->name);

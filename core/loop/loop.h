@@ -167,8 +167,8 @@ void loop_sync_open(struct loop *loop);
 /* --- Blocking work --- */
 
 /**
- * Runs work on a worker thread of the process's pool, then done on the loop. VMM_E_NOMEM.
- * [config] [loop]
+ * Runs work on a worker thread of the process's pool, then done on the loop. VMM_E_NOMEM,
+ * VMM_E_LIMIT: no thread can be started. [config] [loop]
  */
 int loop_work(struct loop *loop, const void *owner, vmm_call_cb work, vmm_call_cb done, void *ctx);
 

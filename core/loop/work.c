@@ -1,24 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Blocking work: libuv's thread pool does it, and its end comes back as a post of ours. libuv's own
- * completion callback only helps to free it: so the done() callbacks of one owner can be run while
- * the loop does not run (loop_work_drain), without running anything else.
+ * Blocking work: the pool does it, and its end comes back as a post. So the done() callbacks of one
+ * owner can be run while the loop does not run (loop_work_drain), without running anything else.
  */
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "loop/internal.h"
-#include "loop/signals.h"
-#include "sandbox/sandbox.h"
 
 struct loop_work *loop_work_of(struct loop_post *post)
 {
 	return post->ctx;
-}
-
-static void free_if_over_locked(struct loop_work *work)
-{
-	if (work->done_returned && work->uv_returned)
-		free(work);
 }
 
 void loop_work_finish(struct loop_work *work)
@@ -27,31 +19,18 @@ void loop_work_finish(struct loop_work *work)
 
 	pthread_mutex_lock(&loop->lock);
 	LIST_REMOVE(work, link);
-	work->done_returned = true;
-	free_if_over_locked(work);
 	pthread_cond_broadcast(&loop->changed);
 	pthread_mutex_unlock(&loop->lock);
-}
-
-/* libuv starts its threads by itself. */
-static void begin_thread(void)
-{
-	static _Thread_local bool begun;
-
-	if (begun)
-		return;
-	begun = true;
-	signals_init_thread();
-	sandbox_thread(SANDBOX_WORKER);
+	free(work);
 }
 
 /* A worker thread. */
-static void work_cb(uv_work_t *req)
+static void run(struct pool_job *job)
 {
-	struct loop_work *work = req->data;
+	void *start = (char *)job - offsetof(struct loop_work, job);
+	struct loop_work *work = start;
 	struct loop *loop = work->post.loop;
 
-	begin_thread();
 	work->work(work->ctx);
 	pthread_mutex_lock(&loop->lock);
 	work->worked = true;
@@ -62,37 +41,28 @@ static void work_cb(uv_work_t *req)
 	pthread_mutex_unlock(&loop->lock);
 }
 
-static void after_work_cb(uv_work_t *req, int status)
-{
-	struct loop_work *work = req->data;
-	struct loop *loop = work->post.loop;
-
-	(void)status;
-	pthread_mutex_lock(&loop->lock);
-	work->uv_returned = true;
-	free_if_over_locked(work);
-	pthread_mutex_unlock(&loop->lock);
-}
-
 int loop_work(
 	struct loop *loop, const void *owner, vmm_call_cb work_fn, vmm_call_cb done, void *ctx)
 {
 	struct loop_work *work = calloc(1, sizeof(*work));
+	int ret;
 
 	if (!work)
 		return VMM_E_NOMEM;
 	loop_post_init(&work->post, loop, owner, NULL, work);
 	work->post.kind = POST_WORK;
-	work->req.data = work;
+	work->job.run = run;
 	work->work = work_fn;
 	work->done = done;
 	work->ctx = ctx;
 	pthread_mutex_lock(&loop->lock);
 	LIST_INSERT_HEAD(&loop->works, work, link);
 	pthread_mutex_unlock(&loop->lock);
-	/* Fails only without a callback. */
-	uv_queue_work(&loop->uv, &work->req, work_cb, after_work_cb);
-	return 0;
+	ret = pool_submit(&work->job);
+	if (ret == 0)
+		return 0;
+	loop_work_finish(work);
+	return ret;
 }
 
 static uint32_t pending_locked(const struct loop *loop, const void *owner)
@@ -173,8 +143,7 @@ void loop_work_abandon(struct loop *loop)
 	for (work = LIST_FIRST(&loop->works); work; work = next) {
 		next = LIST_NEXT(work, link);
 		LIST_REMOVE(work, link);
-		work->done_returned = true;
-		free_if_over_locked(work);
+		free(work);
 	}
 	pthread_mutex_unlock(&loop->lock);
 }

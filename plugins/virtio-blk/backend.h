@@ -22,7 +22,10 @@ enum blk_op_kind {
 
 struct blk_backend;
 
-/** An operation. The owner's, but for `next` and `backend`, until done. */
+/**
+ * An operation. The owner's once it is done, but for `next` and `backend`; its memory stays until
+ * the back end is destroyed.
+ */
 struct blk_op {
 	enum blk_op_kind kind;
 	uint32_t iov_count;          /* READ, WRITE: at most IOV_MAX */
@@ -33,7 +36,7 @@ struct blk_op {
 	int refused;    /* with a negative result: it never began */
 	int64_t result; /* bytes done (SYNC: 0), or a negative errno */
 	struct blk_op *next;
-	struct blk_backend *backend;
+	struct blk_backend *backend; /* of workers; the same for ever once one had it */
 };
 
 /** Who owns the operations. [loop] */

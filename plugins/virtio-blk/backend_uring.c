@@ -94,7 +94,6 @@ static void uring_submit(struct blk_backend *backend, struct blk_op *op)
 	}
 	if (blk_inline_try(&uring->inl, op))
 		return;
-	op->backend = backend;
 	if (prepare(uring, op) == 0)
 		return;
 	(void)enter(uring);

@@ -3,6 +3,9 @@
  * The back end that blocks: one system call for each operation, on a worker thread of the core
  * unless it can be done at once. For hosts that forbid io_uring, and for what io_uring does no
  * better (discard and write zeroes).
+ *
+ * What workers have done is in a list, of which the loop takes all that is there whenever it looks:
+ * the guest is told of it together, however many calls of done() are still on their way.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -24,6 +27,7 @@ struct worker_backend {
 	struct blk_backend_config config;
 	struct blk_inline inl;
 	uint64_t loop;
+	struct blk_op *ended;   /* by workers; last in first, taken as a whole */
 	struct blk_op *refused; /* that the core did not take; done() is due */
 };
 
@@ -32,11 +36,8 @@ static struct worker_backend *of(struct blk_backend *backend)
 	return (struct worker_backend *)backend;
 }
 
-/* On a worker thread; touches only the operation and what does not change. */
-static void worker_run(void *ctx)
+static int64_t run(const struct blk_disk *disk, const struct blk_op *op)
 {
-	struct blk_op *op = ctx;
-	const struct blk_disk *disk = of(op->backend)->config.disk;
 	const struct iovec *iov = (const struct iovec *)op->iov;
 	int64_t result;
 
@@ -51,20 +52,63 @@ static void worker_run(void *ctx)
 		result = fdatasync(disk->fd);
 		break;
 	default:
-		op->result = blk_trim(disk, op);
-		return;
+		return blk_trim(disk, op);
 	}
-	op->result = result < 0 ? -errno : result;
+	return result < 0 ? -errno : result;
 }
 
-static void worker_done(void *ctx)
+/* On a worker thread; touches only the operation, until it is in the list, and what does not
+ * change. */
+static void worker_run(void *ctx)
 {
 	struct blk_op *op = ctx;
 	struct worker_backend *worker = of(op->backend);
-	const struct blk_backend_owner *owner = &worker->config.owner;
 
-	owner->done(owner->ctx, op);
-	owner->batch_end(owner->ctx);
+	op->result = run(worker->config.disk, op);
+	op->next = __atomic_load_n(&worker->ended, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(
+		&worker->ended, &op->next, op, 1, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+}
+
+static uint32_t finish_list(struct worker_backend *worker, struct blk_op *op)
+{
+	const struct blk_backend_owner *owner = &worker->config.owner;
+	uint32_t count = 0;
+
+	while (op) {
+		struct blk_op *next = op->next;
+
+		owner->done(owner->ctx, op);
+		op = next;
+		count++;
+	}
+	return count;
+}
+
+static uint32_t finish_ended(struct worker_backend *worker)
+{
+	struct blk_op *op = __atomic_exchange_n(&worker->ended, NULL, __ATOMIC_ACQUIRE);
+	struct blk_op *in_order = NULL;
+
+	while (op) {
+		struct blk_op *next = op->next;
+
+		op->next = in_order;
+		in_order = op;
+		op = next;
+	}
+	return finish_list(worker, in_order);
+}
+
+/* The operation may have been finished with others before, and be in use again. */
+static void worker_done(void *ctx)
+{
+	const struct blk_op *op = ctx;
+	struct worker_backend *worker = of(op->backend);
+
+	if (finish_ended(worker))
+		worker->config.owner.batch_end(worker->config.owner.ctx);
 }
 
 static void worker_submit(struct blk_backend *backend, struct blk_op *op)
@@ -92,16 +136,11 @@ static uint32_t worker_reap(struct blk_backend *backend)
 {
 	struct worker_backend *worker = of(backend);
 	uint32_t count = blk_inline_reap_begin(&worker->inl, &worker->config.owner);
-	struct blk_op *op = worker->refused;
+	struct blk_op *refused = worker->refused;
 
 	worker->refused = NULL;
-	while (op) {
-		struct blk_op *next = op->next;
-
-		worker->config.owner.done(worker->config.owner.ctx, op);
-		op = next;
-		count++;
-	}
+	count += finish_list(worker, refused);
+	count += finish_ended(worker);
 	blk_inline_reap_end(&worker->inl);
 	return count;
 }

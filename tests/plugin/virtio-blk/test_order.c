@@ -427,6 +427,26 @@ static void discard_that_the_host_cannot_do_is_done(void **state)
 	rig_close(&rig);
 }
 
+static void what_workers_end_is_shown_together(void **state)
+{
+	enum { COUNT = 32 };
+	struct rig rig;
+	struct rig_request requests[COUNT];
+
+	start(&rig, *state, UINT64_MAX, NULL);
+	for (uint32_t i = 0; i < COUNT; i++)
+		rig_add_request(&rig, 0, &requests[i], BLK_T_OUT, i, sector, sizeof(sector));
+	rig_kick(&rig, 0);
+	assert_int_equal(rig.transport->flushes, 1);
+	for (uint32_t i = 0; i < COUNT; i++) {
+		assert_int_equal(rig.transport->used[i].id, requests[i].id);
+		assert_int_equal(requests[i].status, BLK_S_OK);
+	}
+	/* The memory of those requests serves others, while the core still has to tell of them. */
+	assert_int_equal(write_one(&rig), BLK_S_OK);
+	rig_close(&rig);
+}
+
 static void b15_reset_ends_ranges_that_have_not_begun(void **state)
 {
 	enum { COUNT = 20 };
@@ -545,6 +565,7 @@ int main(void)
 		WITH(image_in_memory_is_copied_on_the_loop, "io_uring"),
 		WITH(image_in_memory_holds_the_loop_up_for_a_mebibyte_at_most, "io_uring"),
 		WITH(what_is_in_the_page_cache_needs_no_worker, "worker"),
+		WITH(what_workers_end_is_shown_together, "worker"),
 		BOTH(b15_reset_ends_ranges_that_have_not_begun),
 	};
 

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""requests: what a request of a disk costs the host, by counting: system calls, wake-ups, interrupts and exits.
+
+Counts say little about time, but hardly mind what else the machine does.
+"""
+
+import os
+
+from measure.trace import Trace
+
+from . import blk, serving
+
+NAME, BED = "requests", "smp"
+JOBS = (("randread", "4k", 1), ("randwrite", "4k", 32))
+SECONDS = 2
+CALL, WAKE = ("raw_syscalls/sys_enter", "common_pid"), ("sched/sched_waking", "pid")
+EXIT, INTERRUPT = ("kvm/kvm_exit", "common_pid"), ("kvm/kvm_msi_set_irq", "common_pid")
+EVENTS = (CALL, WAKE, EXIT, INTERRUPT)
+
+
+def threads(pid):
+    return {int(name) for name in os.listdir(f"/proc/{pid}/task")}
+
+
+def count(guest, command):
+    """Runs a command in the guest; returns what it prints and {event: {thread: how often}} of this guest's VMM."""
+    with Trace(everybody=True) as trace:
+        trace.enable()
+        mine = threads(guest.vm.pid)
+        for event in EVENTS:
+            trace.histogram(*event)
+        text = guest.vm.shell(command)
+        for event in EVENTS:
+            trace.pause(*event)
+        mine |= threads(guest.vm.pid)
+        counts = {event: trace.read_histogram(*event) for event in EVENTS}
+    # Interrupts may be raised by whatever runs when a disk is done; the other guests are idle.
+    return text, {e: {t: n for t, n in c.items() if e == INTERRUPT or t in mine} for e, c in counts.items()}
+
+
+def figures(counts, requests):
+    """(what, for each request) of the counts of one run."""
+    vcpus = set(counts[EXIT])
+    others = {event: sum(n for thread, n in counts[event].items() if thread not in vcpus) for event in (CALL, WAKE)}
+    yield "system calls besides vCPUs", others[CALL] / requests
+    yield "wake-ups besides vCPUs", others[WAKE] / requests
+    yield "wake-ups of vCPUs", sum(counts[WAKE].get(thread, 0) for thread in vcpus) / requests
+    yield "interrupts", sum(counts[INTERRUPT].values()) / requests
+    yield "exits", sum(counts[EXIT].values()) / requests
+
+
+def run(bench):
+    places = blk.QUICK_PLACES if bench.quick else blk.PLACES
+    steps = [(place, job) for place in places for job in JOBS]
+
+    def once(guest, step, repetition):
+        place, job = step
+        for backend in (each for where, each in guest.disks if where == place):
+            compared = (backend,) if guest.system is bench.vmm else blk.BACKENDS
+            text, counts = count(guest, blk.fio([job], guest.disks[place, backend], SECONDS))
+            for what, figure in figures(counts, sum(blk.parse_iops(text)) * SECONDS):
+                for ours in compared:
+                    case = f"{place}, {ours}: {' '.join(map(str, job[:2]))} depth {job[2]}: {what}"
+                    bench.record(NAME, case, guest.system, figure, "", repetition)
+
+    serving.in_turn(bench, NAME, 1, steps, once)

@@ -18,6 +18,9 @@ QUICK_JOBS = (("randread", "4k", 1), ("randwrite", "4k", 32))
 PLACES, QUICK_PLACES = ("tmpfs", "disk"), ("tmpfs",)
 BACKENDS = ("io_uring", "worker")
 SECONDS = 1
+# A disk of the guest's own kernel that ends each request at once: what is left is the guest.
+NULL, NULL_DEVICE = "null_blk in the guest", "/dev/nullb0"
+NULL_LOAD = "for m in configfs null_blk; do insmod /root/modules/$m.ko 2>/dev/null; done; [ -b /dev/nullb0 ]"
 READ_IOPS, WRITE_IOPS = 7, 48  # fields of fio's terse output, version 3
 
 
@@ -34,9 +37,14 @@ def parse_iops(text):
 
 
 def run(bench):
-    jobs, places = (QUICK_JOBS, QUICK_PLACES) if bench.quick else (JOBS, PLACES)
+    jobs, places = (QUICK_JOBS, QUICK_PLACES) if bench.quick else (JOBS, (*PLACES, NULL))
 
     def once(guest, place, repetition):
+        if place == NULL:
+            guest.vm.shell(NULL_LOAD)
+            for (kind, block, depth), iops in zip(jobs, parse_iops(guest.vm.shell(fio(jobs, NULL_DEVICE, SECONDS)))):
+                bench.record(NAME, f"{NULL}: {kind} {block} depth {depth}", guest.system, iops, "IOPS", repetition)
+            return
         for backend in (each for where, each in guest.disks if where == place):
             # The others have one way, which is compared with both of ours.
             compared = (backend,) if guest.system is bench.vmm else BACKENDS

@@ -14,7 +14,7 @@ sys.dont_write_bytecode = True
 
 import rows  # noqa: E402
 from measure import guests, plot, process, reasons, results, stats, systems, targets, trace  # noqa: E402
-from rows import blk, latency, net, pio  # noqa: E402
+from rows import blk, latency, net, pio, requests  # noqa: E402
 
 
 def sample(row, case, system, value, repetition=0):
@@ -84,6 +84,15 @@ class Programs(unittest.TestCase):
         pings = "64 bytes from 10.0.2.2: seq=0 ttl=64 time=9.000 ms\n64 bytes from 10.0.2.2: seq=1 ttl=64 time=0.250 ms\n"
         self.assertEqual(net.parse_pings(pings), [250])
         self.assertEqual(latency.parse_p99("3;fio;95.000000%=90;99.000000%=120;99.500000%=400"), 120)
+
+    def test_calls_and_wake_ups_of_vcpus_are_apart(self):
+        counts = {
+            requests.CALL: {1: 30, 2: 999},  # thread 2 has exits: a vCPU
+            requests.WAKE: {1: 10, 2: 20, 3: 10},
+            requests.EXIT: {2: 40},
+            requests.INTERRUPT: {1: 4, 77: 1},  # whoever raises them
+        }
+        self.assertEqual([figure for _, figure in requests.figures(counts, 10)], [3, 2, 2, 0.5, 4])
 
 
 class Commands(unittest.TestCase):

@@ -17,7 +17,8 @@
 #include "sandbox/sandbox.h"
 #include "thread/thread.h"
 
-#define THREADS_MAX 4u
+/* Those that wait for a disk: as many requests are at it at a time. */
+#define THREADS_MAX 16u
 
 STAILQ_HEAD(job_list, pool_job);
 

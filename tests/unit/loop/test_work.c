@@ -131,20 +131,20 @@ static void test_destroy_waits_for_work_under_way(void **state)
 	assert_int_equal(job.done, 0);
 }
 
-static void test_four_works_run_at_a_time(void **state)
+static void test_sixteen_works_run_at_a_time(void **state)
 {
 	struct job job = {.loop = *state};
 
 	threads_started = 0;
-	for (int i = 0; i < 10; i++)
+	for (int i = 0; i < 40; i++)
 		assert_int_equal(loop_work(*state, &job, work_cb, done_cb, &job), 0);
-	while (job.begun < 4)
+	while (job.begun < 16)
 		fixture_sleep_ms(1);
 	assert_int_equal(job.worked, 0);
 	job.go = true;
 	loop_work_drain(*state, &job);
-	assert_int_equal(job.done, 10);
-	assert_int_equal(threads_started, 4);
+	assert_int_equal(job.done, 40);
+	assert_int_equal(threads_started, 16);
 }
 
 static void test_loops_that_never_worked_leave_the_next_ones_threads_alone(void **state)
@@ -155,7 +155,7 @@ static void test_loops_that_never_worked_leave_the_next_ones_threads_alone(void 
 	loop_destroy(*state);
 	assert_int_equal(loop_create("next", NULL, &job.loop), 0);
 	*state = job.loop;
-	for (uint32_t i = 1; i <= 10; i++) {
+	for (uint32_t i = 1; i <= 20; i++) {
 		loop_work(job.loop, &job, work_cb, done_cb, &job);
 		loop_work_drain(job.loop, &job);
 		assert_int_equal(job.done, i);
@@ -188,7 +188,7 @@ int main(void)
 		TEST(test_drain_waits_for_the_owners_work_and_runs_done_here),
 		TEST(test_drain_includes_work_that_done_submits),
 		TEST(test_done_of_a_dropped_owner_does_not_come),
-		TEST(test_four_works_run_at_a_time),
+		TEST(test_sixteen_works_run_at_a_time),
 		TEST(test_loops_that_never_worked_leave_the_next_ones_threads_alone),
 		TEST(test_work_without_a_thread_is_refused),
 		cmocka_unit_test(test_destroy_waits_for_work_under_way),

@@ -125,7 +125,8 @@ void probe_describe(struct probe *p, struct vmm_error *error, struct vmm_virtio_
 {
 	static const uint16_t sizes[PROBE_QUEUES] = PROBE_SIZES;
 	static const uint8_t config[PROBE_CONFIG_BYTES] = {1, 2, 3, 4, 5, 6, 7, 8, 0x0f};
-	static const uint8_t mask[PROBE_CONFIG_BYTES] = {[PROBE_WRITABLE] = 0xf0};
+	static const uint8_t mask[PROBE_CONFIG_BYTES] = {
+		[PROBE_WRITABLE] = 0xf0, [PROBE_WRITABLE_TOO] = 0xff};
 
 	*ret_device = (struct vmm_virtio_device){
 		.struct_size = sizeof(*ret_device),

@@ -28,6 +28,7 @@
 #define PROBE_FEATURES     0x5ull
 #define PROBE_CONFIG_BYTES 18u
 #define PROBE_WRITABLE     8u /* offset of the config byte that the driver may write */
+#define PROBE_WRITABLE_TOO 12u
 #define PROBE_FILL         0x5a
 
 #define PROBE_HELD_MAX 256u

@@ -29,6 +29,7 @@
 #define BUFFER_GPA  0x1000u
 #define TABLE_GPA   0x8000u
 #define IOV_ENTRIES 64u
+#define PAGE_BYTES  4096u
 
 struct ring_fixture {
 	struct vmm_ram_range ranges[3];
@@ -53,7 +54,9 @@ static inline struct ring_fixture *ring_make(uint32_t size, uint32_t size_max)
 {
 	struct ring_fixture *f = calloc(1, sizeof(*f));
 
-	f->ranges[0] = (struct vmm_ram_range){{0}, LOW_BYTES, calloc(1, LOW_BYTES)};
+	/* On pages of its own, which a test may protect. */
+	f->ranges[0] = (struct vmm_ram_range){{0}, LOW_BYTES, aligned_alloc(PAGE_BYTES, LOW_BYTES)};
+	memset(f->ranges[0].base, 0, LOW_BYTES);
 	f->ranges[1] = (struct vmm_ram_range){{NEXT_GPA}, NEXT_BYTES, calloc(1, NEXT_BYTES)};
 	f->ranges[2] = (struct vmm_ram_range){{HIGH_GPA}, HIGH_BYTES, calloc(1, HIGH_BYTES)};
 	f->ram = (struct ram_map){f->ranges, 3};
@@ -130,6 +133,20 @@ static inline struct virtq_used *used_ring(struct ring_fixture *f)
 static inline int pop(struct ring_fixture *f)
 {
 	return virtq_pop(&f->q, &f->chain);
+}
+
+/* One writable buffer of 16 bytes in each descriptor. */
+static inline void fill_table(struct ring_fixture *f)
+{
+	for (uint32_t i = 0; i < f->setup.size; i++)
+		desc(f, i, BUFFER_GPA + (i % 64) * 16, 16, DESC_WRITE, 0);
+}
+
+static inline void pop_and_push(struct ring_fixture *f, uint32_t id)
+{
+	assert_int_equal(pop(f), 1);
+	assert_int_equal(f->chain.id, id);
+	assert_int_equal(virtq_push(&f->q, id, 16), 0);
 }
 
 /* Offers head 0 and expects that it comes back unused, and the queue goes on: a good chain that

@@ -267,6 +267,8 @@ static int start_with_fault(const char *transport, uint32_t n)
 		fake_host_start(host) < 0) {
 		assert_true(fake_host_fault_hit(host));
 		assert_string_not_equal(fake_error(host), "");
+	} else {
+		assert_false(fake_host_fault_hit(host));
 	}
 	hit = fake_host_fault_hit(host);
 	fake_host_destroy(host);

@@ -370,6 +370,41 @@ static void q8_q9_ranges_are_one_only_if_they_are_for_guest_and_host(void **stat
 	assert_int_equal(map.count, 3);
 	assert_null(ram_at(&map, (vmm_gpa){0xff0}, 0x20));
 	ram_map_fini(&map);
+	/* One of no bytes stands in nobody's way. */
+	mapped[1] = (struct vmm_ram_range){{0x4000}, 0, piece};
+	mapped[2] = (struct vmm_ram_range){{0x1000}, 0x1000, piece + 0x1000};
+	assert_int_equal(ram_map_init(&map, &memory, NULL, 0), 0);
+	assert_int_equal(map.count, 1);
+	ram_map_fini(&map);
+}
+
+/* What the host says when it is asked for the number of ranges, and for the ranges. */
+static int32_t answers[2];
+
+static int32_t answer(vmm_host *host, uint64_t space, struct vmm_ram_range *to, uint32_t max)
+{
+	(void)host, (void)space, (void)max;
+	return answers[to != NULL];
+}
+
+static void ranges_that_the_host_does_not_give_are_an_error(void **state)
+{
+	static const int32_t wrong[][3] = {
+		{VMM_E_PHASE, VMM_E_INVAL, VMM_E_PHASE},
+		{2, VMM_E_IO, VMM_E_IO},
+		{2, 1, VMM_E_INVAL},
+		{2, 3, VMM_E_INVAL},
+	};
+	const struct vmm_memory memory = {.size = sizeof(memory), .ranges = answer};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		struct ram_map map = {0};
+
+		memcpy(answers, wrong[i], sizeof(answers));
+		assert_int_equal(ram_map_init(&map, &memory, NULL, 0), wrong[i][2]);
+		assert_null(map.ranges);
+	}
 }
 
 int main(void)
@@ -388,6 +423,7 @@ int main(void)
 		cmocka_unit_test(q8_buffer_across_two_ranges_of_ram_works),
 		cmocka_unit_test(q9_buffer_across_ram_and_hole_comes_back_unused),
 		cmocka_unit_test(q8_q9_ranges_are_one_only_if_they_are_for_guest_and_host),
+		cmocka_unit_test(ranges_that_the_host_does_not_give_are_an_error),
 		cmocka_unit_test(q12_readable_behind_writable_comes_back_unused),
 		cmocka_unit_test(q13_any_layout_of_the_same_bytes_works),
 		cmocka_unit_test(q14_indirect_descriptors_that_break_the_rules_come_back_unused),

@@ -129,6 +129,38 @@ static void config_written_before_driver_ok_is_told_after_activation(void **stat
 	assert_int_equal(m->probe->config_seen[PROBE_WRITABLE], 0x7f);
 }
 
+static void writes_before_driver_ok_are_told_as_one(void **state)
+{
+	static const uint32_t orders[][2] = {
+		{PROBE_WRITABLE, PROBE_WRITABLE_TOO}, {PROBE_WRITABLE_TOO, PROBE_WRITABLE}};
+	struct probe_machine *m = *state;
+	struct fake_virtio *d = &m->driver;
+
+	for (uint32_t i = 0; i < 2; i++) {
+		fake_virtio_reset(d);
+		fake_virtio_negotiate(d, VERSION_1);
+		fake_virtio_config_write(d, orders[i][0], 1, 0xa5);
+		fake_virtio_config_write(d, orders[i][1], 1, 0xa5);
+		fake_virtio_queue_setup(d, 0, 0, FAKE_VIRTIO_NO_VECTOR);
+		fake_virtio_driver_ok(d);
+		assert_int_equal(m->probe->config_writes, i + 1);
+		assert_int_equal(m->probe->config_offset, PROBE_WRITABLE);
+		assert_int_equal(m->probe->config_bytes, PROBE_WRITABLE_TOO - PROBE_WRITABLE + 1);
+	}
+}
+
+static void writes_before_a_reset_are_not_told_behind_it(void **state)
+{
+	struct probe_machine *m = *state;
+
+	fake_virtio_reset(&m->driver);
+	fake_virtio_negotiate(&m->driver, VERSION_1);
+	fake_virtio_config_write(&m->driver, PROBE_WRITABLE, 1, 0xa5);
+	fake_virtio_init(&m->driver, FAKE_VIRTIO_ALL);
+	fake_settle(m->host);
+	assert_int_equal(m->probe->config_writes, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,6 +169,8 @@ int main(void)
 		PROBE_TESTS(config_change_interrupts_if_asked_for),
 		PROBE_TESTS(t15_only_writable_bits_of_config_are_written),
 		PROBE_TESTS(config_written_before_driver_ok_is_told_after_activation),
+		PROBE_TESTS(writes_before_driver_ok_are_told_as_one),
+		PROBE_TESTS(writes_before_a_reset_are_not_told_behind_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -358,6 +358,7 @@ static void mmio_registers_have_their_values(void **state)
 	for (uint64_t status = base + 0x71; status < base + 0x74; status++) {
 		assert_int_equal(fake_mmio_read(m->host, status, 4), 0);
 		fake_mmio_write(m->host, status, 4, 0);
+		fake_settle(m->host);
 		assert_int_equal(fake_virtio_status(&m->driver), 0xf);
 	}
 	/* What is for writing only reads as 0: queue select, size, addresses of the queue. */

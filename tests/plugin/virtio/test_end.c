@@ -88,6 +88,43 @@ static void end_reset_later(void *ctx)
 		p->virtio.reset_done(p->transport, p->device);
 }
 
+/* The same, but a chain is done meanwhile. */
+static void push_and_end_reset_later(void *ctx)
+{
+	struct probe *p = ctx;
+
+	if (p->resets && !p->held_count && p->mode == PROBE_HOLD) {
+		p->mode = PROBE_DEAF;
+		p->virtio.push(p->transport, p->device, 0, p->held[0].id, 8);
+		p->virtio.flush(p->transport, p->device, 0);
+	}
+	if (--p->reset_pending)
+		p->loop.post(p->host, p->loop.own(p->host), push_and_end_reset_later, p);
+	else
+		p->virtio.reset_done(p->transport, p->device);
+}
+
+static void r7_completions_while_the_machine_stops_go_nowhere(void **state)
+{
+	struct probe_machine *m = *state;
+	struct probe *p = m->probe;
+	struct fake_virtio_buffer in = {0, 8, 1};
+
+	fake_virtio_init(&m->driver, FAKE_VIRTIO_ALL);
+	p->mode = PROBE_HOLD;
+	in.gpa = fake_virtio_alloc(&m->driver, 8, 8);
+	fake_virtio_add(&m->driver, 0, &in, 1, 0);
+	fake_virtio_kick(&m->driver, 0);
+	fake_settle(m->host);
+	assert_int_equal(p->held_count, 1);
+	p->reset_pending = TURNS;
+	assert_int_equal(
+		p->loop.post(p->host, p->loop.own(p->host), push_and_end_reset_later, p), 0);
+	fake_host_quiesce(m->host);
+	assert_int_equal(p->mode, PROBE_DEAF);
+	assert_int_equal(fake_virtio_used_index(&m->driver, 0), 0);
+}
+
 static void stop_of_the_machine_waits_for_the_last_device(void **state)
 {
 	struct fake_host *host = fake_host_create(NULL);
@@ -129,6 +166,7 @@ int main(void)
 		PROBE_TESTS(device_that_fails_before_it_has_a_driver_works_for_the_next),
 		PROBE_TESTS(end_of_a_reset_that_nobody_asked_for_is_ignored),
 		PROBE_TESTS(stop_of_the_machine_resets_the_device),
+		PROBE_TESTS(r7_completions_while_the_machine_stops_go_nowhere),
 		cmocka_unit_test(stop_of_the_machine_waits_for_the_last_device),
 	};
 

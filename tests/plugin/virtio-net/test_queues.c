@@ -187,6 +187,21 @@ static void n6_receive_buffers_that_are_no_use_come_back_empty(void **state)
 	rig_close(rig);
 }
 
+static void n6_a_mergeable_buffer_without_room_for_a_header_comes_back_empty(void **state)
+{
+	struct rig *rig = rig_open(NULL, MERGE);
+	uint64_t gpa = fake_virtio_alloc(&rig->driver, 4096, 16);
+	const uint8_t zero[11] = {0};
+
+	(void)state;
+	fake_virtio_add(
+		&rig->driver, 0, (struct fake_virtio_buffer[]){{gpa, sizeof(zero), 1}}, 1, 0);
+	assert_int_equal(offer(rig, (struct fake_virtio_buffer[]){{gpa + 1024, 2048, 1}}, 1, 0), 0);
+	assert_int_equal(fake_virtio_wait(&rig->driver, 0, NULL), 76);
+	assert_memory_equal(fake_ram(rig->host, gpa, sizeof(zero)), zero, sizeof(zero));
+	rig_close(rig);
+}
+
 static void n7_frame_over_several_mergeable_buffers(void **state)
 {
 	struct rig *rig = rig_open(NULL, MERGE);
@@ -402,6 +417,7 @@ int main(void)
 		cmocka_unit_test(q13_header_and_frame_in_any_pieces),
 		cmocka_unit_test(q13_receive_buffer_in_single_bytes),
 		cmocka_unit_test(n6_receive_buffers_that_are_no_use_come_back_empty),
+		cmocka_unit_test(n6_a_mergeable_buffer_without_room_for_a_header_comes_back_empty),
 		cmocka_unit_test(n7_frame_over_several_mergeable_buffers),
 		cmocka_unit_test(n7_frame_with_the_last_buffer_missing_is_dropped_whole),
 		cmocka_unit_test(n7_chains_of_many_pieces_are_not_wasted),

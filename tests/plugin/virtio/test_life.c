@@ -150,6 +150,23 @@ static void t18_a_device_that_pops_for_ever_has_to_wait_for_its_turn(void **stat
 	assert_int_equal(fake_virtio_wait(&m->driver, 0, NULL), 8);
 }
 
+static void a_look_at_an_empty_queue_costs_no_notification(void **state)
+{
+	struct probe_machine *m = *state;
+	struct probe *p = m->probe;
+	struct vmm_iovec iov[4];
+	struct vmm_virtio_chain chain = {.struct_size = sizeof(chain), .iov = iov, .iov_max = 4};
+	uint32_t before;
+
+	fake_virtio_init(&m->driver, FAKE_VIRTIO_ALL);
+	fake_settle(m->host);
+	before = p->notifies[0];
+	assert_int_equal(p->virtio.pop(p->transport, p->device, 0, &chain), 0);
+	fake_settle(m->host);
+	assert_int_equal(p->notifies[0], before);
+	probe_expect_alive(m, 0, 0);
+}
+
 static void a_ring_that_was_given_away_is_not_kicked(void **state)
 {
 	struct probe_machine *m = *state;
@@ -399,6 +416,7 @@ int main(void)
 		PROBE_TESTS(stop_of_the_machine_waits_for_a_reset_that_is_under_way),
 		PROBE_TESTS(stop_of_the_machine_does_not_wait_for_a_device_that_left),
 		PROBE_TESTS(t18_a_device_that_pops_for_ever_has_to_wait_for_its_turn),
+		PROBE_TESTS(a_look_at_an_empty_queue_costs_no_notification),
 		PROBE_TESTS(a_ring_that_was_given_away_is_not_kicked),
 		PROBE_TEST(a_given_ring_without_a_vector_interrupts_nobody, probe_on_pci),
 		PROBE_TESTS(h19_a_ring_stays_when_there_is_no_fd_to_give_it_with),

@@ -59,19 +59,25 @@ static void ring_is_given_to_a_back_end_and_taken_back(void **state)
 	probe_expect_alive(m, 1, 0);
 }
 
+/* The device has a chain of queue 0 and keeps it. */
+static void hold_one_chain(struct probe_machine *m)
+{
+	struct fake_virtio_buffer in = {fake_virtio_alloc(&m->driver, 8, 8), 8, 1};
+
+	m->probe->mode = PROBE_HOLD;
+	fake_virtio_add(&m->driver, 0, &in, 1, 0);
+	fake_virtio_kick(&m->driver, 0);
+	fake_settle(m->host);
+}
+
 static void ring_with_chains_in_flight_is_not_given(void **state)
 {
 	struct probe_machine *m = *state;
 	struct probe *p = m->probe;
-	struct fake_virtio_buffer in = {0, 8, 1};
 	struct vmm_virtio_ring ring = {.struct_size = sizeof(ring)};
 
 	fake_virtio_init(&m->driver, FAKE_VIRTIO_ALL);
-	p->mode = PROBE_HOLD;
-	in.gpa = fake_virtio_alloc(&m->driver, 8, 8);
-	fake_virtio_add(&m->driver, 0, &in, 1, 0);
-	fake_virtio_kick(&m->driver, 0);
-	fake_settle(m->host);
+	hold_one_chain(m);
 	assert_int_equal(p->virtio.ring_give(p->transport, p->device, 0, &ring), VMM_E_BUSY);
 	/* What the last driver had in flight does not count. */
 	fake_virtio_init(&m->driver, FAKE_VIRTIO_ALL);
@@ -80,10 +86,7 @@ static void ring_with_chains_in_flight_is_not_given(void **state)
 		p->virtio.ring_take(p->transport, p->device, 0, UINT16_MAX + 1), VMM_E_INVAL);
 	assert_int_equal(p->virtio.ring_take(p->transport, p->device, 0, 0), 0);
 	fake_virtio_init(&m->driver, FAKE_VIRTIO_ALL);
-	in.gpa = fake_virtio_alloc(&m->driver, 8, 8);
-	fake_virtio_add(&m->driver, 0, &in, 1, 0);
-	fake_virtio_kick(&m->driver, 0);
-	fake_settle(m->host);
+	hold_one_chain(m);
 	assert_int_equal(p->virtio.ring_give(p->transport, p->device, 0, &ring), VMM_E_BUSY);
 	probe_release(p, 0);
 	assert_int_equal(p->virtio.ring_give(p->transport, p->device, 0, &ring), 0);
@@ -123,15 +126,10 @@ static void ring_with_chains_that_were_not_shown_is_given_when_they_are(void **s
 {
 	struct probe_machine *m = *state;
 	struct probe *p = m->probe;
-	struct fake_virtio_buffer in = {0, 8, 1};
 	struct vmm_virtio_ring ring = {.struct_size = sizeof(ring)};
 
 	fake_virtio_init(&m->driver, FAKE_VIRTIO_ALL);
-	p->mode = PROBE_HOLD;
-	in.gpa = fake_virtio_alloc(&m->driver, 8, 8);
-	fake_virtio_add(&m->driver, 0, &in, 1, 0);
-	fake_virtio_kick(&m->driver, 0);
-	fake_settle(m->host);
+	hold_one_chain(m);
 	assert_int_equal(p->held_count, 1);
 	assert_int_equal(p->virtio.push(p->transport, p->device, 0, p->held[0].id, 8), 0);
 	p->held_count = 0;

@@ -8,11 +8,13 @@
  *   - nested virtualization and SGX are hidden: nothing else in this machine goes with them.
  * Sources: Intel SDM 2A, CPUID; AMD APM 3, appendix E; KVM api.rst, 4.46 and 4.90.
  */
+#include <cpuid.h>
 #include <string.h>
 
 #include <vmm/types.h>
 
 #include "kvm/cpuid.h"
+#include "kvm/vm.h"
 
 /* Leaf 1 */
 #define ECX_VMX          (1u << 5)
@@ -41,6 +43,15 @@ struct kvm_cpuid_entry2 *cpuid_find(struct kvm_cpuid2 *cpuid, uint32_t leaf, uin
 			return e;
 	}
 	return NULL;
+}
+
+bool vm_hardware(void)
+{
+	uint32_t eax, ebx, ecx, edx;
+
+	if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) && ecx & ECX_VMX)
+		return true;
+	return __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && ecx & ECX_SVM;
 }
 
 uint32_t cpuid_phys_bits(struct kvm_cpuid2 *cpuid)

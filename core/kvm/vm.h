@@ -7,6 +7,7 @@
 #ifndef KVM_VM_H
 #define KVM_VM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -43,6 +44,13 @@ int vm_create(const struct vm_options *options, const struct memory *memory,
 
 /** Frees it; vCPUs, lines and vectors have been destroyed before. NULL is allowed. [config] */
 void vm_destroy(struct vm *vm);
+
+/**
+ * Whether the processor shows VT-x or AMD-V. A KVM that does without them, as kvm_pvm in virtual
+ * machines of some clouds, has all capabilities and runs small guests, but a Linux that was not
+ * made for it never prints a line. [any]
+ */
+bool vm_hardware(void);
 
 /** Number of bits of a guest physical address on this CPU. [any] */
 uint32_t vm_phys_bits(const struct vm *vm);

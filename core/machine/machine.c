@@ -95,6 +95,10 @@ static int create_vm(struct machine *machine, struct vmm_error *error)
 
 	if (ret < 0)
 		return ret;
+	if (!vm_hardware())
+		log_write(VMM_LOG_WARN, NULL,
+			"KVM: the processor shows neither VT-x nor AMD-V, so /dev/kvm works "
+			"without them (kvm_pvm?): a guest that stays silent may not be made for that");
 	ret = layout_init(&machine->layout, options.vcpus, memory_bytes(machine->memory),
 		ranges[count - 1].gpa.value + ranges[count - 1].bytes, vm_phys_bits(machine->vm),
 		error);

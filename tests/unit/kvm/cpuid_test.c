@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #include <vmm/types.h>
 
 #include "kvm/cpuid.h"
+#include "kvm/vm.h"
 
 #define ROOM 32u
 
@@ -248,6 +250,22 @@ static void the_largest_machine_fits(void **state)
 	assert_int_equal(cpuid_find(cpuid, 0xb, 1)->ebx, 255);
 }
 
+/* Linux shows the same in its list of flags. */
+static void vt_x_and_amd_v_are_seen_as_the_kernel_sees_them(void **state)
+{
+	FILE *file = fopen("/proc/cpuinfo", "r");
+	bool found = false;
+	char line[8192];
+
+	(void)state;
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		if (!strncmp(line, "flags", 5) && (strstr(line, " vmx ") || strstr(line, " svm ")))
+			found = true;
+	fclose(file);
+	assert_int_equal(vm_hardware(), found);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -266,6 +284,7 @@ int main(void)
 		T(physical_address_bits_are_the_smaller_of_two),
 		T(too_little_room_is_an_error),
 		T(the_largest_machine_fits),
+		T(vt_x_and_amd_v_are_seen_as_the_kernel_sees_them),
 	};
 
 	return cmocka_run_group_tests_name("kvm-cpuid", tests, NULL, NULL);

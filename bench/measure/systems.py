@@ -15,9 +15,11 @@ CROWD_PAGES = 56  # each adds an ACPI table, and there is a limit to those
 
 @dataclasses.dataclass(frozen=True)
 class Disk:
-    """A raw image. `backend`: how vmm reads it; the others have their fastest one."""
+    """A raw image. `backend`: how vmm reads it; the others have their fastest one. Without a path one of `mib` with nothing
+    behind it."""
 
-    path: str
+    path: str = ""
+    mib: int = 0
     direct: bool = False
     readonly: bool = False
     backend: str = "io_uring"
@@ -56,6 +58,7 @@ class System:
     name = ""
     boots_elf = True  # by PVH
     user_network = ("10.0.2.15", "10.0.2.2")  # the guest's address and the other side's
+    has_empty_disks = True
     sets_mac = True  # else the guest's cards come in the order of the command line
     needs_terminal = False  # to read what is sent to the guest
 
@@ -88,8 +91,11 @@ class Vmm(System):
         if guest.disks or guest.nets or guest.rng:
             devices.append(device("virtio-pci", id="virtio0"))
         for number, disk in enumerate(guest.disks):
-            options = {"path": disk.path, "direct": disk.direct, "aio": disk.backend, "readonly": disk.readonly}
-            devices.append(device("virtio-blk", id=f"disk{number}", iothread="io0", transport="virtio0", **options))
+            kind, options = "empty-disk", {"size": f"{disk.mib}M"}
+            if disk.path:
+                kind = "virtio-blk"
+                options = {"path": disk.path, "direct": disk.direct, "aio": disk.backend, "readonly": disk.readonly}
+            devices.append(device(kind, id=f"disk{number}", iothread="io0", transport="virtio0", **options))
         for number, net in enumerate(guest.nets):
             options = {"backend": "user"}
             if net.kind != "user":
@@ -119,7 +125,7 @@ class Vmm(System):
         settings = {"machine": machine, "boot": boot}
         if guest.disks:
             settings["iothreads"] = ["io0"]
-        if guest.strangers:
+        if guest.strangers or not all(disk.path for disk in guest.disks):
             settings["plugins"] = {"search": self.directories()}
         path = os.path.join(directory, "vmm.cfg")
         with open(path, "w") as file:
@@ -151,9 +157,11 @@ class Qemu(System):
         if guest.disks:
             command += ["-object", "iothread,id=io0"]
         for number, disk in enumerate(guest.disks):
-            mode = f"cache={'none' if disk.direct else 'writeback'}"
-            mode += ",readonly=on,file.locking=off" if disk.readonly else ""  # others read it, too
-            command += ["-drive", f"if=none,id=disk{number},format=raw,file={disk.path},aio=io_uring,{mode}"]
+            drive = f"driver=null-co,size={disk.mib << 20}"
+            if disk.path:
+                drive = f"format=raw,file={disk.path},aio=io_uring,cache={'none' if disk.direct else 'writeback'}"
+                drive += ",readonly=on,file.locking=off" if disk.readonly else ""  # others read it, too
+            command += ["-drive", f"if=none,id=disk{number},{drive}"]
             command += ["-device", f"virtio-blk-{self.suffix},drive=disk{number},iothread=io0"]
         for number, net in enumerate(guest.nets):
             backend = "user"
@@ -189,6 +197,7 @@ class Lkvm(System):
 
     name = "lkvm"
     boots_elf = False
+    has_empty_disks = False
     user_network = ("192.168.33.15", "192.168.33.1")
     sets_mac = False  # its user-mode network knows one address only
     needs_terminal = True

@@ -37,13 +37,19 @@ def parse_iops(text):
 
 
 def run(bench):
-    jobs, places = (QUICK_JOBS, QUICK_PLACES) if bench.quick else (JOBS, (*PLACES, NULL))
+    jobs, places = (QUICK_JOBS, QUICK_PLACES) if bench.quick else (JOBS, (*PLACES, serving.EMPTY, NULL))
+
+    def bound(guest, place, device, repetition):
+        for (kind, block, depth), iops in zip(jobs, parse_iops(guest.vm.shell(fio(jobs, device, SECONDS)))):
+            bench.record(NAME, f"{place}: {kind} {block} depth {depth}", guest.system, iops, "IOPS", repetition)
 
     def once(guest, place, repetition):
         if place == NULL:
             guest.vm.shell(NULL_LOAD)
-            for (kind, block, depth), iops in zip(jobs, parse_iops(guest.vm.shell(fio(jobs, NULL_DEVICE, SECONDS)))):
-                bench.record(NAME, f"{NULL}: {kind} {block} depth {depth}", guest.system, iops, "IOPS", repetition)
+            return bound(guest, place, NULL_DEVICE, repetition)
+        if place == serving.EMPTY:
+            if guest.system.has_empty_disks:
+                bound(guest, place, guest.disks[place, ""], repetition)
             return
         for backend in (each for where, each in guest.disks if where == place):
             # The others have one way, which is compared with both of ours.

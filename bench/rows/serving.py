@@ -6,7 +6,6 @@ what else the machine does meets all of them. They are started once for all thos
 """
 
 import itertools
-import os
 import re
 import subprocess
 
@@ -17,6 +16,7 @@ from measure.systems import Disk, Net
 MEMORY_MIB = 512
 IMAGE_MIB, QUICK_IMAGE_MIB = 64, 16
 TAPS = ("vhost", "tap")
+EMPTY = "nothing behind the disk"
 
 
 class Serving:
@@ -34,7 +34,7 @@ class Serving:
 
 
 def _images(bench, system, index):
-    """{(place, backend): Disk}: each image has a size of its own, by which the guest knows it."""
+    """{(place, backend): Disk}: each disk has a size of its own, by which the guest knows it."""
     images = {}
     backends = ("io_uring", "worker") if system is bench.vmm else ("io_uring",)
     places = {"tmpfs": "/dev/shm", "disk": bench.settings["scratch"]}
@@ -42,7 +42,9 @@ def _images(bench, system, index):
         for backend in backends:
             mib = (QUICK_IMAGE_MIB if bench.quick else IMAGE_MIB) + len(images)
             path = bench.file(f"image{index}-{len(images)}", mib, directory)
-            images[place, backend] = Disk(path, direct=place == "disk", backend=backend)
+            images[place, backend] = Disk(path, mib, direct=place == "disk", backend=backend)
+    if system.has_empty_disks:
+        images[EMPTY, ""] = Disk(mib=IMAGE_MIB + len(images))
     return images
 
 
@@ -68,7 +70,7 @@ def _find_disks(serving, images):
     sizes = dict(re.findall(r"/sys/block/(vd\w)/size:(\d+)", serving.vm.shell("grep . /sys/block/vd*/size")))
     by_mib = {int(sectors) * 512 >> 20: f"/dev/{name}" for name, sectors in sizes.items()}
     for key, disk in images.items():
-        serving.disks[key] = by_mib[os.path.getsize(disk.path) >> 20]
+        serving.disks[key] = by_mib[disk.mib]
 
 
 def _connect_card(serving, place, kind, mine, other):

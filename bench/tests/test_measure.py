@@ -116,6 +116,17 @@ class Commands(unittest.TestCase):
                 for part in ("/k", "/a", "/b", "cable"):
                     self.assertIn(part, text)
 
+    def test_a_disk_with_nothing_behind_it_has_no_file(self):
+        settings = {**self.settings, "vmm": "/prefix/bin/vmm", "strangers": "/strangers"}
+        guest = systems.Guest("/k", disks=(systems.Disk(mib=3),))
+        command = systems.Vmm(settings).command(guest, self.directory)
+        with open(command[2]) as file:
+            text = file.read()
+        for part in ('"empty-disk"', '"3M"', '"/strangers"'):
+            self.assertIn(part, text)
+        command = systems.Q35(settings).command(guest, self.directory)
+        self.assertIn("if=none,id=disk0,driver=null-co,size=3145728", command)
+
     def test_small_kernel_gets_a_way_to_end(self):
         command = systems.Q35(self.settings).command(guests.exit_loop(self.settings, "pio"), self.directory)
         self.assertIn("isa-debug-exit,iobase=0xf4,iosize=4", command)

@@ -11,6 +11,8 @@ import subprocess
 import time
 import tty
 
+from kit import state
+
 PATIENCE_SECONDS = 120
 READ_BYTES = 1 << 16
 # kvmtool's serial port drops what comes faster than the guest reads it.
@@ -78,7 +80,8 @@ class Running:
     def read_some(self, end, what):
         """Adds what the guest prints next to `text`; returns the time at which it came, in ns of CLOCK_MONOTONIC."""
         if not select.select([self.source], [], [], max(0, end - time.monotonic()))[0]:
-            self.fail(f"not within {PATIENCE_SECONDS} s: {what}")
+            doing = state.describe(self.pid)
+            self.fail(f"not within {PATIENCE_SECONDS} s: {what}\nwhat it does:\n{doing}")
         data = b""
         with contextlib.suppress(OSError):  # a terminal that nobody holds any more
             data = os.read(self.source, READ_BYTES)

@@ -332,7 +332,7 @@ static enum machine_end run(struct machine *machine, struct vmm_error *error)
 	loop_run(machine->loop);
 	watchdog_stop(watchdog);
 	join_iothreads(machine);
-	return atomic_load_explicit(&machine->end, memory_order_acquire);
+	return (enum machine_end)atomic_load_explicit(&machine->end, memory_order_acquire);
 }
 
 static void destroy_devices(struct machine *machine)

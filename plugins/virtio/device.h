@@ -20,6 +20,7 @@
 
 #include <vmm/support.h>
 
+#include "look.h"
 #include "ring.h"
 #include "wire.h"
 
@@ -82,6 +83,7 @@ struct vio_queue {
 
 	/* The loop's. */
 	struct virtq ring;
+	struct vio_look look;
 	bool live;  /* activated with the queue enabled */
 	bool given; /* a kernel back end has the ring and the doorbell */
 	bool notifying;

@@ -34,6 +34,7 @@ static const char *start_queues(struct vio_device *d, uint64_t features)
 		wrong = virtq_start(&queue->ring, &d->ram, &setup);
 		if (wrong)
 			return wrong;
+		queue->look = (struct vio_look){0};
 		queue->live = true;
 	}
 	return NULL;

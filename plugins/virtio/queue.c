@@ -9,6 +9,13 @@
 
 #include "transport.h"
 
+/* A look before the driver is interrupted: readings of its index, with a `pause` after each. That
+ * is 4 to 50 us, by the processor. */
+#define LOOK_READINGS 1000u
+
+/* After so many entries the driver is interrupted without a look. */
+#define UNTOLD_MAX 16u
+
 static bool usable(const struct vio_queue *queue)
 {
 	return queue->live && !queue->given && vio_gate_open(queue->device);
@@ -42,14 +49,64 @@ int32_t vio_queue_pop(struct vio_queue *queue, struct vmm_virtio_chain *chain)
 	return ret;
 }
 
+/* Shows what was pushed, and interrupts the driver if it wants that. */
+static void tell(struct vio_queue *queue)
+{
+	if (virtq_flush(&queue->ring))
+		vio_irq_queue(queue);
+}
+
+/* Whether the interrupt can wait for a look, in notify: all that there was has been popped and has
+ * ended, and it is not too much. So every chain that is found comes nearer to the limit. */
+static bool may_look(const struct virtq *ring)
+{
+	return ring->unasked && !ring->in_flight && !ring->unpopped_count &&
+	       ring->untold + ring->pushed_count <= UNTOLD_MAX;
+}
+
 void vio_queue_flush(struct vio_queue *queue)
 {
 	if (!usable(queue))
 		return;
-	if (virtq_flush(&queue->ring))
-		vio_irq_queue(queue);
+	if (may_look(&queue->ring))
+		virtq_show(&queue->ring);
+	else
+		tell(queue);
 	if (!queue->notifying)
 		virtq_refill(&queue->ring);
+}
+
+/* Whether the driver adds a chain within a moment. */
+static bool look(struct vio_queue *queue)
+{
+	for (uint32_t i = 0; i < LOOK_READINGS && usable(queue); i++) {
+		if (virtq_waiting(&queue->ring))
+			return true;
+		__builtin_ia32_pause();
+	}
+	return false;
+}
+
+/* The device has returned from notify. True: it is to be called again, there is more. */
+static bool go_on(struct vio_queue *queue)
+{
+	struct virtq *ring = &queue->ring;
+	bool more = false;
+
+	if (!ring->unasked)
+		return false;
+	vio_queue_flush(queue);
+	if (ring->untold) {
+		more = look(queue);
+		vio_look_ended(&queue->look, more);
+	}
+	ring->ask_later = more;
+	ring->unasked = false;
+	if (!more && usable(queue))
+		more = virtq_listen(ring);
+	if (ring->broken)
+		respond(queue);
+	return more;
 }
 
 void vio_queue_notify(struct vio_queue *queue)
@@ -58,9 +115,13 @@ void vio_queue_notify(struct vio_queue *queue)
 
 	if (!d->active || !usable(queue))
 		return;
-	virtq_refill(&queue->ring);
 	queue->notifying = true;
-	d->ops->notify(d->ctx, queue->index);
+	queue->ring.ask_later = vio_look_wanted(&queue->look);
+	do {
+		virtq_refill(&queue->ring);
+		d->ops->notify(d->ctx, queue->index);
+	} while (go_on(queue));
+	queue->ring.ask_later = false;
 	queue->notifying = false;
 	/* More than its share is waiting, and the driver was not asked to say so: come again,
 	 * behind others that are ready by now. The flush starts a new share, and forgets that. */
@@ -116,7 +177,7 @@ int32_t vio_queue_give(struct vio_queue *queue, struct vmm_virtio_ring *ret_ring
 		return VMM_E_INVAL;
 	if (!usable(queue))
 		return VMM_E_PHASE;
-	vio_queue_flush(queue);
+	tell(queue);
 	if (!virtq_idle(ring))
 		return VMM_E_BUSY;
 	call_fd = vio_irq_queue_fd(queue);

@@ -14,12 +14,14 @@
  *      available ring[idx % size], then adds 1 to idx. Both idx count for ever, modulo 65536.
  *   2. It rings the doorbell, unless we asked it not to. Asking is done in the used ring: flags = 1
  *      means never, or, with the event index (2.7.10), "when you write the entry number
- *      avail_event". We are silent while we pop and ask again when we find the ring empty.
+ *      avail_event". We are silent while we pop and ask again when we find the ring empty, or,
+ *      while `ask_later` is set, when our caller is done with looking for more.
  *   3. We pop: take the head, walk the chain (chain.c), give it to the device as pointers.
  *   4. The device works, in any order, and pushes heads back with the number of bytes it wrote.
  *   5. We flush: write all of them to the used ring, then idx once, then look whether the driver
  *      wants an interrupt: flags = 1 in the available ring means no; with the event index we
- *      interrupt when the entry number used_event is among the new ones.
+ *      interrupt when the entry number used_event is among the new ones. The first half can be
+ *      had by itself (show); then the next flush decides for all entries since the last one.
  *
  * Steps 2 and 5 are the same handshake with roles swapped: one side publishes its idx and then
  * reads the other's wish, the other writes its wish and then reads idx again. Both need a full
@@ -98,6 +100,7 @@ const char *virtq_start(struct virtq *q, const struct ram_map *ram, const struct
 	q->pushed_count = 0;
 	q->unpopped_count = 0;
 	q->in_flight = 0;
+	q->untold = 0;
 	q->broken = translate(q, ram, setup);
 	if (q->broken)
 		return q->broken;
@@ -122,8 +125,8 @@ const char *virtq_start(struct virtq *q, const struct ram_map *ram, const struct
 	return NULL;
 }
 
-/* Looks at the driver's index; true: there is something new. Pairs with the driver's write of it,
- * which comes behind the chains. */
+/* Reads the driver's index; true: it is new. Pairs with the driver's write of it, which comes
+ * behind the chains. */
 static bool look(struct virtq *q)
 {
 	uint16_t seen = __atomic_load_n(&q->avail->idx, __ATOMIC_SEQ_CST);
@@ -136,10 +139,9 @@ static bool look(struct virtq *q)
 	return seen != q->next_avail;
 }
 
-/* Asks the driver to notify us of the next entry. True: there is one already. */
-static bool listen(struct virtq *q)
+bool virtq_listen(struct virtq *q)
 {
-	if (q->listening)
+	if (q->listening || q->broken)
 		return false;
 	if (q->event_idx)
 		__atomic_exchange_n(q->avail_event, q->next_avail, __ATOMIC_SEQ_CST);
@@ -158,11 +160,19 @@ static void stop_listening(struct virtq *q)
 	q->listening = false;
 }
 
+bool virtq_waiting(struct virtq *q)
+{
+	return !q->broken &&
+	       (q->unpopped_count || q->seen_avail != q->next_avail || look(q));
+}
+
 /* True if there is a head to take: put back by the device, or in the ring. */
 static bool available(struct virtq *q)
 {
-	return q->unpopped_count || q->seen_avail != q->next_avail || look(q) ||
-	       (!q->broken && listen(q));
+	if (virtq_waiting(q))
+		return true;
+	q->unasked = q->ask_later;
+	return !q->ask_later && virtq_listen(q);
 }
 
 /* Takes the next head; false if the ring cannot be trusted. */
@@ -188,7 +198,7 @@ static bool take_head(struct virtq *q, uint32_t *ret_head)
 	return true;
 }
 
-/* Adds to what the next flush shows. Every head is at one place, so there is room. */
+/* Adds to what is shown next. Every head is at one place, so there is room. */
 static void push_head(struct virtq *q, uint32_t head, uint32_t written)
 {
 	q->pushed[q->pushed_count].id = head;
@@ -260,20 +270,30 @@ static bool wants_interrupt(const struct virtq *q, uint16_t old)
 	return (uint16_t)(q->next_used - event - 1) < (uint16_t)(q->next_used - old);
 }
 
-bool virtq_flush(struct virtq *q)
+void virtq_show(struct virtq *q)
 {
-	uint16_t old = q->next_used;
-
 	if (q->broken || !q->pushed_count)
-		return false;
+		return;
 	for (uint32_t i = 0; i < q->pushed_count; i++) {
 		q->used->ring[q->next_used++ & (q->size - 1)] = q->pushed[i];
 		q->heads[q->pushed[i].id].place = VIRTQ_DRIVER;
 	}
+	q->untold += q->pushed_count;
 	q->pushed_count = 0;
 	/* Publishes the entries, and is the full barrier before looking at the driver's wish. */
 	__atomic_exchange_n(&q->used->idx, q->next_used, __ATOMIC_SEQ_CST);
-	return wants_interrupt(q, old);
+}
+
+bool virtq_flush(struct virtq *q)
+{
+	uint32_t untold;
+
+	virtq_show(q);
+	untold = q->untold;
+	if (q->broken || !untold)
+		return false;
+	q->untold = 0;
+	return wants_interrupt(q, (uint16_t)(q->next_used - untold));
 }
 
 void virtq_refill(struct virtq *q)
@@ -284,7 +304,7 @@ void virtq_refill(struct virtq *q)
 
 bool virtq_idle(const struct virtq *q)
 {
-	return !q->in_flight && !q->unpopped_count && !q->pushed_count;
+	return !q->in_flight && !q->unpopped_count && !q->pushed_count && !q->untold;
 }
 
 void virtq_resume(struct virtq *q, uint16_t next_avail)

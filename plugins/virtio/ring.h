@@ -50,9 +50,12 @@ struct virtq {
 	/* Indexes run over 16 bits and wrap; `& (size - 1)` makes a place in a ring of them. */
 	uint16_t next_avail; /* next entry of the available ring to take */
 	uint16_t seen_avail; /* the driver's index when we looked last */
-	uint16_t next_used;  /* next entry of the used ring to write, as of the last flush */
+	uint16_t next_used;  /* next entry of the used ring to write */
+	uint32_t untold;     /* entries that were shown since an interrupt was decided on */
 
-	bool listening;  /* the driver was asked to notify; see listen() */
+	bool listening;  /* the driver was asked to notify; see virtq_listen() */
+	bool ask_later;  /* set by the caller: pop does not ask, he does with virtq_listen() */
+	bool unasked;    /* pop returned 0 and did not ask; the caller clears it */
 	uint32_t budget; /* chains that may be popped before virtq_refill() */
 	bool starved;    /* pop returned 0 for want of budget */
 
@@ -63,7 +66,7 @@ struct virtq {
 	/* Arrays of size_max entries; heads in flight are never more than the queue is long. */
 	uint32_t size_max;
 	struct virtq_head *heads;
-	struct virtq_used_elem *pushed; /* for the next flush */
+	struct virtq_used_elem *pushed; /* not shown yet */
 	uint32_t pushed_count;
 	uint32_t in_flight; /* heads at VIRTQ_DEVICE */
 	uint16_t *unpopped; /* a stack */
@@ -79,8 +82,9 @@ void virtq_fini(struct virtq *q);
 const char *virtq_start(
 	struct virtq *q, const struct ram_map *ram, const struct virtq_setup *setup);
 
-/** Takes a chain: 1, or 0 if there is none, the budget is used up or the ring is broken. Chains
- * that cannot be used are pushed with length 0 on the way. */
+/** Takes a chain: 1, or 0 if there is none, the budget is used up or the ring is broken. If there
+ * is none the driver is asked to notify of the next one, now or later: ask_later. Chains that
+ * cannot be used are pushed with length 0 on the way. */
 int32_t virtq_pop(struct virtq *q, struct vmm_virtio_chain *chain);
 
 /** Puts a popped chain back: the next pop takes it. VMM_E_INVAL: it is not in flight. */
@@ -89,13 +93,24 @@ int32_t virtq_unpop(struct virtq *q, uint32_t id);
 /** Gives a chain back at the next flush. VMM_E_INVAL: not in flight, or too much written. */
 int32_t virtq_push(struct virtq *q, uint32_t id, uint64_t written);
 
-/** Shows what was pushed to the driver. True: the driver is to be interrupted. */
+/** Shows what was pushed to the driver, who finds it or not: the next flush decides on the
+ * interrupt. At most 32768 entries are shown between two flushes. */
+void virtq_show(struct virtq *q);
+
+/** Shows what was pushed. True: the driver is to be interrupted, for this or what was shown before. */
 bool virtq_flush(struct virtq *q);
+
+/** Whether there is a chain to pop, by a new reading of the driver's index. The ring may turn out
+ * to be broken. */
+bool virtq_waiting(struct virtq *q);
+
+/** Asks the driver to notify of the next chain. True: there is one already, as virtq_waiting(). */
+bool virtq_listen(struct virtq *q);
 
 /** Allows as many pops as the queue is long. */
 void virtq_refill(struct virtq *q);
 
-/** True if nothing is popped, put back or pushed: the ring can be handed to somebody else. */
+/** True if nothing is popped, put back, pushed or untold: the ring can be handed to somebody else. */
 bool virtq_idle(const struct virtq *q);
 
 /** Goes on at `next_avail` after somebody else worked on the ring. */

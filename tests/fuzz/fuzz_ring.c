@@ -152,7 +152,8 @@ struct device {
 	uint32_t held[GUEST_QUEUE_MAX];
 	uint64_t held_writable[GUEST_QUEUE_MAX];
 	uint32_t held_count;
-	uint32_t pushed; /* since the last flush */
+	uint32_t pushed; /* not shown yet */
+	uint32_t shown;  /* since the last flush */
 	uint32_t taken;  /* since the last refill */
 };
 
@@ -204,7 +205,7 @@ static void pop(struct device *d)
 	FUZZ_CHECK(d->taken <= d->q.size);
 	FUZZ_CHECK((uint16_t)(d->q.seen_avail - d->q.next_avail) <= d->q.size);
 	/* Who finds nothing is told when there is something. */
-	FUZZ_CHECK(ret || d->q.starved || d->q.listening);
+	FUZZ_CHECK(ret || d->q.starved || d->q.listening || d->q.unasked);
 	if (!ret)
 		return;
 	FUZZ_CHECK(d->chain.id < d->q.size && d->held_count < d->q.size);
@@ -249,20 +250,51 @@ static void unpop(struct device *d)
 	held_drop(d, last);
 }
 
-static void flush(struct device *d)
+/* What was pushed is in the used ring now, which had `before` entries. */
+static void check_shown(struct device *d, uint16_t before)
 {
-	uint16_t before = d->q.next_used;
-	bool interrupt = virtq_flush(&d->q);
-
 	if (d->q.broken || !d->pushed) {
-		FUZZ_CHECK(!interrupt && d->q.next_used == before);
+		FUZZ_CHECK(d->q.next_used == before);
 		return;
 	}
 	FUZZ_CHECK((uint16_t)(d->q.next_used - before) == d->pushed);
 	FUZZ_CHECK(d->q.used->idx == d->q.next_used);
 	while (before != d->q.next_used)
 		FUZZ_CHECK(d->q.used->ring[before++ & (d->q.size - 1)].id < d->q.size);
+	d->shown += d->pushed;
 	d->pushed = 0;
+}
+
+static void show(struct device *d)
+{
+	uint16_t before = d->q.next_used;
+
+	if (d->shown + d->pushed > 32768)
+		return; /* its caller flushes before */
+	virtq_show(&d->q);
+	check_shown(d, before);
+}
+
+static void flush(struct device *d)
+{
+	uint16_t before = d->q.next_used;
+	bool interrupt = virtq_flush(&d->q);
+
+	check_shown(d, before);
+	FUZZ_CHECK(!interrupt || d->shown);
+	d->shown = 0;
+}
+
+/* Who asks the driver to notify, and when. */
+static void look(struct device *d, uint8_t how)
+{
+	bool more;
+
+	d->q.ask_later = how & 1;
+	d->q.unasked = false;
+	more = how & 2 ? virtq_waiting(&d->q) : virtq_listen(&d->q);
+	FUZZ_CHECK(!more || !d->q.broken);
+	FUZZ_CHECK(how & 2 || d->q.listening || d->q.broken);
 }
 
 /* Any place but one that this target cannot write. */
@@ -307,7 +339,7 @@ static void restart(struct device *d, struct fuzz_input *in)
 	FUZZ_CHECK(!virtq_start(&d->q, guest_ram(true), &setup) == right);
 	FUZZ_CHECK(!d->q.broken == right && virtq_idle(&d->q));
 	guest_avail(0, 1, setup.next_avail, 0, 0);
-	d->held_count = d->pushed = d->taken = 0;
+	d->held_count = d->pushed = d->shown = d->taken = 0;
 }
 
 /* A back end in the kernel has the ring for a while. */
@@ -319,7 +351,7 @@ static void give_and_take(struct device *d, struct fuzz_input *in)
 		return;
 	FUZZ_CHECK(!d->held_count && !d->pushed);
 	virtq_resume(&d->q, next);
-	d->taken = 0;
+	d->taken = d->shown = 0;
 }
 
 static void scribble(struct fuzz_input *in)
@@ -334,7 +366,7 @@ static void scribble(struct fuzz_input *in)
 
 static void step(struct device *d, struct fuzz_input *in)
 {
-	switch (fuzz_below(in, 13)) {
+	switch (fuzz_below(in, 15)) {
 	case 0:
 		guest_desc_fill(in, 0, false);
 		break;
@@ -369,6 +401,12 @@ static void step(struct device *d, struct fuzz_input *in)
 		break;
 	case 11:
 		give_and_take(d, in);
+		break;
+	case 12:
+		show(d);
+		break;
+	case 13:
+		look(d, fuzz_u8(in));
 		break;
 	default:
 		scribble(in);

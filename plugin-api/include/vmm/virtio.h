@@ -36,7 +36,8 @@ struct vmm_virtio_ops {
 	 * makes the device need a reset; `reset` is then not called for it. [loop] */
 	int32_t (*activate)(void *ctx, uint64_t features);
 
-	/** There may be chains in queue number `queue`: pop until it returns 0. [loop] */
+	/** There may be chains in queue number `queue`: pop until it returns 0. Where the driver
+	 * adds more meanwhile, it comes again at once. [loop] */
 	void (*notify)(void *ctx, uint32_t queue);
 
 	/**
@@ -181,8 +182,9 @@ struct vmm_virtio {
 	int32_t (*push)(
 		void *transport, uint64_t device, uint32_t queue, uint32_t id, uint64_t written);
 
-	/** Shows all pushed chains to the driver and interrupts it if it wants that. The transport
-	 * does it by itself after notify. [loop] */
+	/** Shows all pushed chains to the driver and interrupts it if it wants that; once pop has
+	 * returned 0 in notify, the interrupt may wait until notify returns. The transport does
+	 * both by itself after notify. [loop] */
 	void (*flush)(void *transport, uint64_t device, uint32_t queue);
 
 	/** Has notify called for the queue, soon: a back end has room again. [loop] */

@@ -62,6 +62,8 @@ static void notify(void *ctx, uint32_t queue)
 				p->after_each(p->after_each_ctx);
 		}
 	}
+	if (p->after_all)
+		p->after_all(p->after_all_ctx);
 }
 
 static int32_t reset(void *ctx)

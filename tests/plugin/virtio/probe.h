@@ -59,6 +59,8 @@ struct probe {
 	_Atomic uint32_t activate_fails;
 	void (*after_each)(void *ctx); /* PROBE_EACH: what the guest does meanwhile */
 	void *after_each_ctx;
+	void (*after_all)(void *ctx); /* what it does when the device has popped all there is */
+	void *after_all_ctx;
 
 	/* Counted by the device, and by the test what it changed. */
 	_Atomic uint32_t updates;

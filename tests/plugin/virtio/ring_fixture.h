@@ -185,6 +185,7 @@ static inline void expect_broken(struct ring_fixture *f)
 	assert_int_equal(pop(f), 0);
 	assert_non_null(f->q.broken);
 	assert_int_equal(pop(f), 0);
+	assert_false(virtq_waiting(&f->q) || virtq_listen(&f->q) || f->q.listening);
 	assert_false(virtq_flush(&f->q));
 	assert_int_equal(used_ring(f)->idx, before);
 

@@ -57,6 +57,30 @@ static void driver_is_asked_anew_when_the_queue_is_started_again(void **state)
 	ring_end(f);
 }
 
+static void driver_is_asked_later_by_who_wants_to_look_before(void **state)
+{
+	struct ring_fixture *f = ring_start_event_idx(8);
+
+	(void)state;
+	fill_table(f);
+	f->q.ask_later = true;
+	offer(f, 0);
+	pop_and_push(f, 0);
+	assert_int_equal(pop(f), 0);
+	assert_int_equal(*f->q.avail_event, 0);
+	assert_true(f->q.unasked);
+	assert_false(virtq_waiting(&f->q));
+	assert_false(virtq_listen(&f->q));
+	assert_int_equal(*f->q.avail_event, 1);
+	offer(f, 1);
+	assert_true(virtq_waiting(&f->q));
+	assert_int_equal(pop(f), 1);
+	assert_false(virtq_waiting(&f->q));
+	assert_int_equal(virtq_unpop(&f->q, 1), 0);
+	assert_true(virtq_waiting(&f->q));
+	ring_end(f);
+}
+
 static struct ring_fixture *trapped;
 
 /* The driver is faster than the device's wish: its entry is there before that is written. */
@@ -105,6 +129,31 @@ static void flags_suppress_interrupts(void **state)
 	ring_end(f);
 }
 
+static void entries_that_were_shown_are_decided_on_at_the_flush(void **state)
+{
+	struct ring_fixture *f = ring_start_event_idx(8);
+
+	(void)state;
+	fill_table(f);
+	*f->q.used_event = 1;
+	for (uint32_t i = 0; i < 3; i++) {
+		offer(f, (uint16_t)i);
+		pop_and_push(f, i);
+		virtq_show(&f->q);
+		assert_int_equal(used_ring(f)->idx, i + 1);
+	}
+	assert_false(virtq_idle(&f->q)); /* nobody else would tell the driver */
+	assert_true(virtq_flush(&f->q)); /* for the second of them */
+	assert_true(virtq_idle(&f->q));
+	assert_false(virtq_flush(&f->q));
+	offer(f, 3);
+	pop_and_push(f, 3);
+	virtq_show(&f->q);
+	*f->q.used_event = 4; /* the driver has found it, and wants the next one */
+	assert_false(virtq_flush(&f->q));
+	ring_end(f);
+}
+
 static void event_index_interrupts_when_the_event_is_among_the_new_entries(void **state)
 {
 	struct ring_fixture *f = ring_start_event_idx(8);
@@ -133,8 +182,10 @@ int main(void)
 		cmocka_unit_test(driver_is_silent_while_the_device_pops),
 		cmocka_unit_test(event_index_asks_for_the_next_entry_when_the_ring_is_empty),
 		cmocka_unit_test(driver_is_asked_anew_when_the_queue_is_started_again),
+		cmocka_unit_test(driver_is_asked_later_by_who_wants_to_look_before),
 		cmocka_unit_test(entry_that_comes_while_the_driver_is_asked_is_not_missed),
 		cmocka_unit_test(flags_suppress_interrupts),
+		cmocka_unit_test(entries_that_were_shown_are_decided_on_at_the_flush),
 		cmocka_unit_test(event_index_interrupts_when_the_event_is_among_the_new_entries),
 	};
 

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whether it pays to look at a ring for a moment before its driver is interrupted.
+ *
+ * A device that is faster than its driver empties the ring after each chain. Then each chain has a
+ * doorbell, a wake-up and an interrupt, though the driver is busy adding the next one, and the
+ * interrupt only keeps it from that. A moment's look finds that chain. But a driver that waits for
+ * what it asked for adds nothing, and the look only makes it wait longer. Which of the two it is
+ * shows by trying: whenever it notifies where that finds something, ever more seldom where it does
+ * not.
+ */
+#ifndef VIRTIO_LOOK_H
+#define VIRTIO_LOOK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** All 0 at the start. Of the loop. */
+struct vio_look {
+	uint32_t credit;    /* above 0: looks have found more than they missed */
+	uint32_t skip;      /* notifications without a look that are still to come */
+	uint32_t last_skip; /* what `skip` began with last */
+};
+
+/** A notification begins. True: it may look. */
+bool vio_look_wanted(struct vio_look *look);
+
+/** A look has ended. */
+void vio_look_ended(struct vio_look *look, bool found);
+
+#endif

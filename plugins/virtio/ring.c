@@ -209,7 +209,7 @@ static void push_head(struct virtq *q, uint32_t head, uint32_t written)
 
 int32_t virtq_pop(struct virtq *q, struct vmm_virtio_chain *chain)
 {
-	while (!q->broken && available(q)) {
+	while (available(q)) {
 		const char *wrong;
 		uint32_t head;
 

@@ -6,6 +6,7 @@ Counts say little about time, but hardly mind what else the machine does.
 
 import os
 
+from measure.process import Failure
 from measure.trace import Trace
 
 from . import blk, serving
@@ -19,7 +20,10 @@ EVENTS = (CALL, WAKE, EXIT, INTERRUPT)
 
 
 def threads(pid):
-    return {int(name) for name in os.listdir(f"/proc/{pid}/task")}
+    try:
+        return {int(name) for name in os.listdir(f"/proc/{pid}/task")}
+    except FileNotFoundError:
+        raise Failure("it has ended before") from None
 
 
 def count(guest, command):

@@ -296,6 +296,11 @@ void blk_engine_submit(struct blk_engine *engine, struct blk_request *request)
 	}
 }
 
+void blk_engine_reap(struct blk_engine *engine)
+{
+	engine->backend->ops->reap(engine->backend);
+}
+
 void blk_engine_turn(struct blk_engine *engine)
 {
 	for (uint32_t round = 0; round < ROUNDS_MAX; round++) {

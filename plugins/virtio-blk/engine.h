@@ -73,6 +73,9 @@ int blk_engine_has_room(const struct blk_engine *engine, const struct blk_reques
 /** Takes a request that blk_request_parse said BLK_PARSE_RUN of. */
 void blk_engine_submit(struct blk_engine *engine, struct blk_request *request);
 
+/** In the middle of a batch: ends what is done already. */
+void blk_engine_reap(struct blk_engine *engine);
+
 /** End of a batch: starts what was submitted and ends what is done already. */
 void blk_engine_turn(struct blk_engine *engine);
 

@@ -17,6 +17,10 @@
 
 #define ERROR_LOG_PERIOD_NS 10000000000ull
 
+/* Of an image in memory, whose requests are copied one by one: what so many bytes are done of, the
+ * guest works on while the next ones are copied. */
+#define SHOW_BYTES (128u << 10)
+
 static uint64_t request_bytes(const struct blk_device *blk)
 {
 	return blk_request_bytes(blk->options.queue_size + BLK_IOV_SPARE);
@@ -213,6 +217,21 @@ static void release(struct blk_device *blk)
 	}
 }
 
+/* Tells the guest of what has ended; 1 if something has. */
+static int show_ended(struct blk_device *blk)
+{
+	int ended = 0;
+
+	for (uint32_t q = 0; q < blk->options.queues; q++) {
+		if (!blk->queues[q].dirty)
+			continue;
+		blk->queues[q].dirty = 0;
+		ended = 1;
+		blk->virtio.flush(blk->transport, blk->attached, q);
+	}
+	return ended;
+}
+
 void blk_queue_notify(void *ctx, uint32_t q)
 {
 	struct blk_device *blk = ctx;
@@ -223,8 +242,12 @@ void blk_queue_notify(void *ctx, uint32_t q)
 		blk->queues[q].held = 1;
 		return;
 	}
-	while (take_one(blk, q))
-		;
+	while (take_one(blk, q)) {
+		if (!blk->disk.in_memory || blk->in_flight_bytes < SHOW_BYTES)
+			continue;
+		blk_engine_reap(&blk->engine);
+		show_ended(blk);
+	}
 	blk_queue_batch_end(blk);
 	if (!blk->held)
 		release(blk);
@@ -242,17 +265,9 @@ void blk_queue_limit_timer(void *ctx)
 void blk_queue_batch_end(void *ctx)
 {
 	struct blk_device *blk = ctx;
-	int ended = 0;
 
 	blk_engine_turn(&blk->engine);
-	for (uint32_t q = 0; q < blk->options.queues; q++) {
-		if (!blk->queues[q].dirty)
-			continue;
-		blk->queues[q].dirty = 0;
-		ended = 1;
-		blk->virtio.flush(blk->transport, blk->attached, q);
-	}
-	if (ended && blk_state_runs(blk))
+	if (show_ended(blk) && blk_state_runs(blk))
 		release(blk);
 	blk_state_settle(blk);
 }

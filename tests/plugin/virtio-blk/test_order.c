@@ -523,6 +523,28 @@ static void image_in_memory_holds_the_loop_up_for_a_mebibyte_at_most(void **stat
 	rig_close(&rig);
 }
 
+static void guest_is_told_of_large_requests_while_the_next_are_copied(void **state)
+{
+	static uint8_t data[4][128 * 1024];
+	struct rig_request requests[4];
+	struct rig rig;
+	uint32_t before;
+
+	start_in_memory(&rig, *state);
+	for (uint32_t i = 0; i < 4; i++)
+		rig_add_request(
+			&rig, 0, &requests[i], BLK_T_IN, i * 256, data[i], sizeof(data[i]));
+	before = rig.transport->flushes;
+	rig_kick(&rig, 0);
+	assert_int_equal(rig.transport->flushes - before, 4);
+	for (uint32_t i = 0; i < 4; i++)
+		rig_add_request(&rig, 0, &requests[i], BLK_T_IN, i, data[i], BLK_SECTOR_BYTES);
+	before = rig.transport->flushes;
+	rig_kick(&rig, 0);
+	assert_int_equal(rig.transport->flushes - before, 1);
+	rig_close(&rig);
+}
+
 static void what_is_in_the_page_cache_needs_no_worker(void **state)
 {
 	struct rig rig;
@@ -566,6 +588,7 @@ int main(void)
 		BOTH(discard_that_the_host_cannot_do_is_done),
 		WITH(image_in_memory_is_copied_on_the_loop, "io_uring"),
 		WITH(image_in_memory_holds_the_loop_up_for_a_mebibyte_at_most, "io_uring"),
+		BOTH(guest_is_told_of_large_requests_while_the_next_are_copied),
 		WITH(what_is_in_the_page_cache_needs_no_worker, "worker"),
 		WITH(what_workers_end_is_shown_together, "worker"),
 		BOTH(b15_reset_ends_ranges_that_have_not_begun),

@@ -13,12 +13,33 @@
 #define SKIP_FIRST 16u
 #define SKIP_MAX   1024u
 
+/* Of a try, and at most: 4 to 50 us, by the processor. */
+#define READINGS_MAX 1000u
+#define READINGS_MIN 16u
+
 bool vio_look_wanted(struct vio_look *look)
 {
 	if (!look->skip)
 		return true;
 	look->skip--;
 	return false;
+}
+
+uint32_t vio_look_readings(const struct vio_look *look)
+{
+	return look->credit ? look->readings : READINGS_MAX;
+}
+
+/* Longer at once, shorter by and by. */
+static void fit(struct vio_look *look, uint32_t readings)
+{
+	uint32_t enough = 4 * readings + READINGS_MIN;
+
+	if (enough > READINGS_MAX)
+		enough = READINGS_MAX;
+	if (enough < look->readings)
+		enough = look->readings - (look->readings - enough) / 64;
+	look->readings = enough;
 }
 
 static void hit(struct vio_look *look)
@@ -42,10 +63,12 @@ static void miss(struct vio_look *look)
 	look->skip = look->last_skip;
 }
 
-void vio_look_ended(struct vio_look *look, bool found)
+void vio_look_ended(struct vio_look *look, bool found, uint32_t readings)
 {
-	if (found)
+	if (found) {
+		fit(look, readings);
 		hit(look);
-	else
+	} else {
 		miss(look);
+	}
 }

@@ -9,10 +9,6 @@
 
 #include "transport.h"
 
-/* A look before the driver is interrupted: readings of its index, with a `pause` after each. That
- * is 4 to 50 us, by the processor. */
-#define LOOK_READINGS 1000u
-
 /* After so many entries the driver is interrupted without a look. */
 #define UNTOLD_MAX 16u
 
@@ -79,12 +75,16 @@ void vio_queue_flush(struct vio_queue *queue)
 /* Whether the driver adds a chain within a moment. */
 static bool look(struct vio_queue *queue)
 {
-	for (uint32_t i = 0; i < LOOK_READINGS && usable(queue); i++) {
-		if (virtq_waiting(&queue->ring))
-			return true;
+	uint32_t most = vio_look_readings(&queue->look);
+	uint32_t readings = 0;
+	bool found = false;
+
+	for (; readings < most && !found && usable(queue); readings++) {
 		__builtin_ia32_pause();
+		found = virtq_waiting(&queue->ring);
 	}
-	return false;
+	vio_look_ended(&queue->look, found, readings);
+	return found;
 }
 
 /* The device has returned from notify. True: it is to be called again, there is more. */
@@ -96,10 +96,8 @@ static bool go_on(struct vio_queue *queue)
 	if (!ring->unasked)
 		return false;
 	vio_queue_flush(queue);
-	if (ring->untold) {
+	if (ring->untold)
 		more = look(queue);
-		vio_look_ended(&queue->look, more);
-	}
 	ring->ask_later = more;
 	ring->unasked = false;
 	if (!more && usable(queue))

@@ -22,8 +22,8 @@ static uint32_t looks_of(struct vio_look *look, uint32_t notifications, uint32_t
 		if (!vio_look_wanted(look))
 			continue;
 		for (uint32_t left = adds; left; left--)
-			vio_look_ended(look, true);
-		vio_look_ended(look, false);
+			vio_look_ended(look, true, 10);
+		vio_look_ended(look, false, 1000);
 		looks += adds + 1;
 	}
 	return looks;
@@ -73,6 +73,25 @@ static void driver_that_begins_to_wait_is_found_out_and_tried_soon(void **state)
 	looks_of(&look, 100000, 0);
 	looks_of(&look, 2000, 5);
 	assert_in_range(looks_of(&look, 100, 0), 5, 8);
+}
+
+static void looks_last_four_times_as_long_as_those_that_found_a_chain(void **state)
+{
+	struct vio_look look = {0};
+
+	(void)state;
+	assert_int_equal(vio_look_readings(&look), 1000); /* a try */
+	vio_look_ended(&look, true, 100);
+	assert_int_equal(vio_look_readings(&look), 416);
+	vio_look_ended(&look, true, 150); /* longer at once */
+	assert_int_equal(vio_look_readings(&look), 616);
+	vio_look_ended(&look, true, 1); /* shorter by and by */
+	assert_in_range(vio_look_readings(&look), 600, 615);
+	for (uint32_t i = 0; i < 1000; i++)
+		vio_look_ended(&look, true, 1);
+	assert_in_range(vio_look_readings(&look), 20, 100);
+	vio_look_ended(&look, true, 999);
+	assert_int_equal(vio_look_readings(&look), 1000);
 }
 
 /* What the driver does when the device touches a page of the ring. */
@@ -477,6 +496,7 @@ int main(void)
 		cmocka_unit_test(driver_that_adds_one_chain_is_looked_at_seldom),
 		cmocka_unit_test(driver_that_begins_to_add_is_found_out),
 		cmocka_unit_test(driver_that_begins_to_wait_is_found_out_and_tried_soon),
+		cmocka_unit_test(looks_last_four_times_as_long_as_those_that_found_a_chain),
 		PROBE_TEST(chain_that_is_added_during_a_look_needs_no_kick_and_no_interrupt,
 			probe_on_mmio),
 		PROBE_TEST(t18_driver_is_interrupted_after_sixteen_looks, probe_on_pci),

@@ -28,7 +28,10 @@
 #define FIRST_MESSAGE 6u
 #define LAST_MESSAGE  15u
 
+#define EVENT_IDX (1ull << 29)
+
 struct rest {
+	struct machine *machine;
 	struct fake_virtio barrier;
 	struct fake_pci_device found[MACHINE_VIRTIO]; /* where everything was at first */
 	int disk;
@@ -86,15 +89,39 @@ static void take_devices(void)
  * ---- The machine ----
  */
 
-/* What was sent to the loop before is done when the third answer comes. */
+static int wants_kicks(struct fake_virtio *d, uint32_t queue)
+{
+	if (d->features & EVENT_IDX)
+		return fake_virtio_avail_event(d, queue) == d->queues[queue].avail_index;
+	return !(fake_virtio_used_flags(d, queue) & 1);
+}
+
+/* A device that has done all there was looks for more before it interrupts; then it asks for kicks. */
+static void wait_for_looks(struct fake_virtio *d)
+{
+	for (uint32_t q = 0; q < d->queue_count; q++) {
+		const struct fake_virtio_queue *queue = &d->queues[q];
+
+		if (!queue->size || fake_virtio_used_index(d, q) != queue->avail_index)
+			continue;
+		for (uint32_t n = 0; n < 1000 && !wants_kicks(d, q); n++)
+			usleep(100);
+	}
+}
+
+/* What was sent to the loop before is done when the third answer comes: for each it goes round once. */
 static void barrier(void *ctx)
 {
 	struct rest *rest = ctx;
 	struct fake_virtio *d = &rest->barrier;
 	struct fake_virtio_buffer in = {d->ram_next, 8, 1};
 
-	for (uint32_t i = 0; i < 3; i++)
+	for (uint32_t i = 0; i < MACHINE_VIRTIO; i++)
+		wait_for_looks(&rest->machine->drivers[i]);
+	for (uint32_t i = 0; i < 3; i++) {
 		fake_virtio_request(d, 0, &in, 1);
+		wait_for_looks(d);
+	}
 }
 
 static struct machine *find_everything(void)
@@ -105,6 +132,7 @@ static struct machine *find_everything(void)
 
 	machine.host = real_open();
 	machine.rest = &rest;
+	rest.machine = &machine;
 	take_devices();
 	rest.disk = open(LINUX_DISK, O_RDONLY | O_DIRECT | O_CLOEXEC);
 	assert_true(rest.disk >= 0);

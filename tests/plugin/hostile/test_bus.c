@@ -242,6 +242,7 @@ static void p8_without_decode_there_are_ones(void **state)
 	struct fake_virtio *d = &m->drivers[MACHINE_RANDOM];
 
 	for (uint32_t i = 0; i < MACHINE_ROUNDS(100u); i++) {
+		fake_settle(m->host);
 		fake_pci_command(&d->pci, DECODE, 0);
 		assert_int_equal(fake_virtio_status(d), 0xff);
 		ask_and_kick(d);
@@ -378,8 +379,10 @@ static void p13_messages_that_are_no_interrupt_kill_their_vector_only(void **sta
 	static const uint64_t bad[] = {0, 0x1000, 0xfed00000, 0xfef00000, 0x1fee00000, UINT64_MAX};
 	struct machine *m = *state;
 	struct fake_virtio *d = &m->drivers[MACHINE_RANDOM];
-	uint32_t data = new_message(m, d);
+	uint32_t data;
 
+	machine_init(m, MACHINE_RANDOM, MACHINE_INTERRUPTS);
+	data = new_message(m, d);
 	for (uint32_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		fake_msix_mask(&d->pci, 1, 1);
 		table_write(&d->pci, 16, 8, bad[i]);
@@ -407,6 +410,7 @@ static void p14_what_is_raised_under_a_mask_comes_behind_it(void **state)
 	struct machine *m = *state;
 	struct fake_virtio *d = &m->drivers[MACHINE_RANDOM];
 
+	machine_init(m, MACHINE_RANDOM, MACHINE_INTERRUPTS);
 	for (uint32_t how = 0; how < 2; how++) {
 		uint32_t data = new_message(m, d);
 
@@ -429,8 +433,10 @@ static void p15_without_a_vector_there_is_no_interrupt(void **state)
 {
 	struct machine *m = *state;
 	struct fake_virtio *d = &m->drivers[MACHINE_RANDOM];
-	uint32_t data = new_message(m, d);
+	uint32_t data;
 
+	machine_init(m, MACHINE_RANDOM, MACHINE_INTERRUPTS);
+	data = new_message(m, d);
 	fake_virtio_reg_write(d, REG(QUEUE_VECTOR), 2, FAKE_VIRTIO_NO_VECTOR);
 	fake_virtio_reg_write(d, REG(CONFIG_VECTOR), 2, FAKE_VIRTIO_NO_VECTOR);
 	machine_good(m, MACHINE_RANDOM);
@@ -447,6 +453,7 @@ static void p16_a_line_that_nobody_serves_stays_up_and_costs_nothing(void **stat
 	struct machine *m = *state;
 	struct fake_virtio *d = &m->drivers[MACHINE_RANDOM];
 
+	machine_init(m, MACHINE_RANDOM, MACHINE_INTERRUPTS);
 	fake_virtio_use_msix(d, 0);
 	machine_good(m, MACHINE_RANDOM);
 	fake_settle(m->host);

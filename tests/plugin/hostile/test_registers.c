@@ -361,8 +361,11 @@ static void t16_windows_onto_anything_but_registers_read_ones(void **state)
 
 static void isr_in_a_loop(struct machine *m, struct fake_virtio *d)
 {
+	uint32_t device = (uint32_t)(d - m->drivers);
+
+	machine_init(m, device, MACHINE_INTERRUPTS);
 	fake_virtio_use_msix(d, 0);
-	machine_good(m, (uint32_t)(d - m->drivers));
+	machine_good(m, device);
 	fake_settle(m->host);
 	assert_int_equal(fake_virtio_isr(d), 1);
 	for (uint32_t i = 0; i < MACHINE_ROUNDS(1000u); i++)

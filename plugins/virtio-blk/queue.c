@@ -17,8 +17,8 @@
 
 #define ERROR_LOG_PERIOD_NS 10000000000ull
 
-/* Of an image in memory, whose requests are copied one by one: what so many bytes are done of, the
- * guest works on while the next ones are copied. */
+/* Of an image in memory, whose requests are copied one by one: after each so many bytes the guest is
+ * told, and works on them while the next ones are copied. */
 #define SHOW_BYTES (128u << 10)
 
 static uint64_t request_bytes(const struct blk_device *blk)
@@ -235,6 +235,7 @@ static int show_ended(struct blk_device *blk)
 void blk_queue_notify(void *ctx, uint32_t q)
 {
 	struct blk_device *blk = ctx;
+	uint64_t before = blk->in_flight_bytes;
 
 	if (!blk_state_runs(blk))
 		return;
@@ -243,10 +244,11 @@ void blk_queue_notify(void *ctx, uint32_t q)
 		return;
 	}
 	while (take_one(blk, q)) {
-		if (!blk->disk.in_memory || blk->in_flight_bytes < SHOW_BYTES)
+		if (!blk->disk.in_memory || blk->in_flight_bytes - before < SHOW_BYTES)
 			continue;
 		blk_engine_reap(&blk->engine);
 		show_ended(blk);
+		before = blk->in_flight_bytes;
 	}
 	blk_queue_batch_end(blk);
 	if (!blk->held)

@@ -28,8 +28,6 @@
 #define FIRST_MESSAGE 6u
 #define LAST_MESSAGE  15u
 
-#define EVENT_IDX (1ull << 29)
-
 struct rest {
 	struct machine *machine;
 	struct fake_virtio barrier;
@@ -91,7 +89,7 @@ static void take_devices(void)
 
 static int wants_kicks(struct fake_virtio *d, uint32_t queue)
 {
-	if (d->features & EVENT_IDX)
+	if (d->features & VMM_VIRTIO_F_EVENT_IDX)
 		return fake_virtio_avail_event(d, queue) == d->queues[queue].avail_index;
 	return !(fake_virtio_used_flags(d, queue) & 1);
 }

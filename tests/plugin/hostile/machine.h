@@ -20,6 +20,7 @@
 
 #include <vmm/testkit/cmocka.h>
 #include <vmm/testkit/virtio_driver.h>
+#include <vmm/virtio.h>
 
 #ifndef MACHINE_RAM_BYTES
 #define MACHINE_RAM_BYTES (16u << 20)
@@ -35,7 +36,7 @@
 
 /* Who finds an answer before the interrupt for it has moved the event index on and gets none. Where
  * one is waited for, the driver does without the index. */
-#define MACHINE_INTERRUPTS (FAKE_VIRTIO_ALL & ~(1ull << 29))
+#define MACHINE_INTERRUPTS (FAKE_VIRTIO_ALL & ~VMM_VIRTIO_F_EVENT_IDX)
 
 enum { MACHINE_DISK, MACHINE_CARD, MACHINE_RANDOM, MACHINE_VIRTIO };
 

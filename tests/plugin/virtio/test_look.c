@@ -7,10 +7,11 @@
 #include <signal.h>
 #include <sys/mman.h>
 
+#include <vmm/virtio.h>
+
 #include "look.h"
 #include "probe.h"
 
-#define VERSION_1  (1ull << 32)
 #define PAGE_BYTES 4096u
 
 /* Looks of a driver that adds `adds` chains after a notification and then waits. */
@@ -226,7 +227,7 @@ static uint64_t interrupts(struct probe_machine *m)
 
 static void chain_that_is_added_during_a_look_needs_no_kick_and_no_interrupt(void **state)
 {
-	const uint64_t features[] = {FAKE_VIRTIO_ALL, VERSION_1};
+	const uint64_t features[] = {FAKE_VIRTIO_ALL, VMM_VIRTIO_F_VERSION_1};
 	struct probe_machine *m = *state;
 
 	for (uint32_t with = 0; with < 2; with++) {
@@ -247,7 +248,7 @@ static void t18_driver_is_interrupted_after_sixteen_looks(void **state)
 {
 	struct probe_machine *m = *state;
 
-	start(m, 1, VERSION_1);
+	start(m, 1, VMM_VIRTIO_F_VERSION_1);
 	trap_looks();
 	run(m, 40, add_if_silent);
 	expect_used_and_alive(m, 18);
@@ -264,7 +265,7 @@ static void chains_of_all_looks_are_more_than_one_share(void **state)
 {
 	struct probe_machine *m = *state;
 
-	start(m, 0, VERSION_1);
+	start(m, 0, VMM_VIRTIO_F_VERSION_1);
 	trap_looks();
 	run(m, 12, reap_and_add);
 	assert_int_equal(trap.kicks, 0);
@@ -276,7 +277,7 @@ static void driver_that_waited_is_not_looked_at_the_next_time(void **state)
 {
 	struct probe_machine *m = *state;
 
-	start(m, 1, VERSION_1);
+	start(m, 1, VMM_VIRTIO_F_VERSION_1);
 	trap_looks();
 	run(m, 0, add);
 	run(m, 1, add_if_silent);
@@ -320,7 +321,7 @@ static void driver_is_asked_for_kicks_though_a_chain_was_put_back(void **state)
 	struct fake_virtio_buffer in = {0, 8, 1};
 	struct probe *p = m->probe;
 
-	start(m, 1, VERSION_1);
+	start(m, 1, VMM_VIRTIO_F_VERSION_1);
 	p->notifies[1] = 0;
 	p->mode = PROBE_HOLD;
 	p->after_all = put_back;
@@ -348,7 +349,7 @@ static void device_that_takes_no_chain_after_a_look_is_not_asked_for_ever(void *
 	struct probe_machine *m = *state;
 	struct probe *p = m->probe;
 
-	start(m, 1, VERSION_1);
+	start(m, 1, VMM_VIRTIO_F_VERSION_1);
 	trap_looks();
 	run(m, 1, add_for_the_deaf);
 	assert_int_equal(p->notifies[1], 2);
@@ -362,7 +363,7 @@ static void device_that_takes_no_chain_after_a_look_is_not_asked_for_ever(void *
 /* Between a look in vain and the interrupt. */
 static void chain_that_is_added_when_the_look_is_over_is_not_missed(void **state)
 {
-	const uint64_t features[] = {FAKE_VIRTIO_ALL, VERSION_1};
+	const uint64_t features[] = {FAKE_VIRTIO_ALL, VMM_VIRTIO_F_VERSION_1};
 	struct probe_machine *m = *state;
 
 	for (uint32_t with = 0; with < 2; with++) {
@@ -384,7 +385,7 @@ static void device_that_pops_by_itself_asks_for_kicks(void **state)
 	struct vmm_virtio_chain chain = {.struct_size = sizeof(chain), .iov = iov, .iov_max = 4};
 	struct fake_virtio_buffer in = {0, 8, 1};
 
-	start(m, 1, VERSION_1);
+	start(m, 1, VMM_VIRTIO_F_VERSION_1);
 	in.gpa = fake_virtio_alloc(&m->driver, 8, 8);
 	p->mode = PROBE_DEAF; /* in notify */
 	fake_virtio_add(&m->driver, 1, &in, 1, 0);
@@ -411,7 +412,7 @@ static void queue_that_is_given_away_in_notify_has_told_all(void **state)
 	struct fake_virtio_buffer in = {0, 8, 1};
 	struct probe *p = m->probe;
 
-	start(m, 1, VERSION_1);
+	start(m, 1, VMM_VIRTIO_F_VERSION_1);
 	p->after_all = give;
 	p->after_all_ctx = p;
 	in.gpa = fake_virtio_alloc(&m->driver, 8, 8);

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 from .results import OURS, number, peers_of
 
 WIDTH, LABEL, BAR, GAP, TOP = 900, 330, 9, 8, 64
-COLOURS = {OURS: "#1b6ca8", "qemu-q35": "#d98324", "qemu-microvm": "#e8b66b", "lkvm": "#7a7a7a"}
+COLOURS = {OURS: "#1b6ca8", "qemu-q35": "#d98324", "qemu-microvm": "#e8b66b", "lkvm": "#7a7a7a", "host": "#b8b8b8"}
 DECADES = 4  # the axis is logarithmic: from 1/100 to 100
 
 

@@ -20,12 +20,14 @@ EMPTY = "nothing behind the disk"
 
 
 class Serving:
-    """One running guest. `disks`: (place, backend) to its device; `cards`: kind to the address of the other side."""
+    """One running guest. `disks`: (place, backend) to its device; `files`: the same to the image behind it; `cards`: kind
+    to the address of the other side."""
 
     def __init__(self, system, vm):
         self.system = system
         self.vm = vm
         self.disks = {}
+        self.files = {}
         self.cards = {}
 
     def tool(self, command):
@@ -71,6 +73,7 @@ def _find_disks(serving, images):
     by_mib = {int(sectors) * 512 >> 20: f"/dev/{name}" for name, sectors in sizes.items()}
     for key, disk in images.items():
         serving.disks[key] = by_mib[disk.mib]
+        serving.files[key] = disk.path
 
 
 def _connect_card(serving, place, kind, mine, other):

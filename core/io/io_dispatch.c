@@ -8,11 +8,11 @@
 
 #include "io/io_internal.h"
 
-/* Where an address leads: a region, or nobody (region NULL), and how far that goes. */
+/* Where the first bytes of an access lead: to a region, or to nobody (region NULL). */
 struct io_target {
 	const struct io_region *region;
-	uint64_t offset; /* of the address in the region */
-	uint64_t left;   /* bytes from the address to the end, minus 1 */
+	uint64_t offset; /* of the access in the region */
+	uint32_t bytes;  /* that lead there */
 };
 
 /* The number of the first entry that ends at or behind address. */
@@ -36,11 +36,13 @@ static bool holds(const struct snapshot_entry *entry, uint64_t address)
 	return entry->base <= address && address <= entry->last;
 }
 
-static struct io_target find(struct hazard_slot *slot, struct io_space *space, uint64_t address)
+static inline struct io_target find(
+	struct hazard_slot *slot, struct io_space *space, uint64_t address, uint32_t len)
 {
-	struct io_target target = {NULL, 0, space->last - address};
+	struct io_target target = {NULL, 0, len};
 	const struct snapshot *snapshot = hazard_enter(slot, &space->current);
 	uint32_t *hint = &slot->hint[space->index];
+	uint64_t last = space->last;
 	uint32_t i = *hint;
 
 	/* Accesses come in bursts to one device: most cost the same with any number of devices. */
@@ -53,12 +55,14 @@ static struct io_target find(struct hazard_slot *slot, struct io_space *space, u
 			*hint = i;
 			target.region = entry->region;
 			target.offset = address - entry->base;
-			target.left = entry->last - address;
+			last = entry->last;
 		} else {
-			target.left = entry->base - address - 1;
+			last = entry->base - 1;
 		}
 	}
 	hazard_leave(slot);
+	if (last - address < len - 1)
+		target.bytes = (uint32_t)(last - address) + 1;
 	return target;
 }
 
@@ -85,119 +89,139 @@ static uint32_t next_width(uint64_t offset, uint32_t len, uint32_t width_max)
 	return width;
 }
 
+/* Values are little-endian, as is every machine that this runs on. */
+static uint64_t load(const uint8_t *data, uint32_t width)
+{
+	uint64_t value = 0;
+
+	switch (width) {
+	case 1:
+		return *data;
+	case 2:
+		memcpy(&value, data, 2);
+		return value;
+	case 4:
+		memcpy(&value, data, 4);
+		return value;
+	default:
+		memcpy(&value, data, 8);
+		return value;
+	}
+}
+
+static void store(uint8_t *data, uint32_t width, uint64_t value)
+{
+	switch (width) {
+	case 1:
+		*data = (uint8_t)value;
+		break;
+	case 2:
+		memcpy(data, &value, 2);
+		break;
+	case 4:
+		memcpy(data, &value, 4);
+		break;
+	default:
+		memcpy(data, &value, 8);
+	}
+}
+
 static void read_region(
 	const struct io_region *region, uint64_t offset, uint8_t *data, uint32_t len)
 {
-	while (len > 0) {
+	do {
 		uint32_t width = next_width(offset, len, region->width_max);
 		uint64_t value = UINT64_MAX;
 
 		if (!region->ops.read || region->ops.read(region->ctx, offset, width, &value) < 0)
 			value = UINT64_MAX;
-		for (uint32_t i = 0; i < width; i++)
-			data[i] = (uint8_t)(value >> (8 * i));
+		store(data, width, value);
 		data += width;
 		offset += width;
 		len -= width;
-	}
+	} while (len > 0);
 }
 
 static void write_region(
 	const struct io_region *region, uint64_t offset, const uint8_t *data, uint32_t len)
 {
-	while (len > 0) {
+	if (!region->ops.write)
+		return;
+	do {
 		uint32_t width = next_width(offset, len, region->width_max);
-		uint64_t value = 0;
 
-		for (uint32_t i = 0; i < width; i++)
-			value |= (uint64_t)data[i] << (8 * i);
-		if (region->ops.write)
-			region->ops.write(region->ctx, offset, width, value);
+		region->ops.write(region->ctx, offset, width, load(data, width));
 		data += width;
 		offset += width;
 		len -= width;
-	}
+	} while (len > 0);
 }
 
-/* An access on its way through the regions that it touches. */
-struct io_walk {
-	struct hazard_slot *slot;
-	struct io_space *space; /* NULL: ended */
-	uint64_t address;
-	uint32_t left;
-};
-
-static struct io_walk walk_start(
-	struct io_map *map, uint32_t reader, uint32_t space, uint64_t address, uint32_t len)
+static struct hazard_slot *slot_of(struct io_map *map, uint32_t reader)
 {
-	int index = io_space_index(space);
-	struct io_walk walk = {NULL, NULL, address, len};
-
-	assert(reader < map->readers && index >= 0);
-	walk.slot = &map->slots[reader];
-	if (address <= map->spaces[index].last)
-		walk.space = &map->spaces[index];
-	return walk;
+	assert(reader < map->readers);
+	return &map->slots[reader];
 }
 
-/*
- * Finds who answers for the next piece and steps over it. Returns its length, 0 at the end of the
- * access or of the space: nothing wraps around to address 0.
- */
-static uint32_t walk_next(struct io_walk *walk, struct io_target *ret_target)
+static struct io_space *space_of(struct io_map *map, uint32_t space)
 {
-	uint32_t piece;
+	assert(space == VMM_IO_PIO || space == VMM_IO_MMIO);
+	return &map->spaces[space == VMM_IO_MMIO];
+}
 
-	if (walk->left == 0 || !walk->space)
-		return 0;
-	*ret_target = find(walk->slot, walk->space, walk->address);
-	piece = ret_target->left < walk->left ? (uint32_t)ret_target->left + 1 : walk->left;
-	if (piece > walk->left)
-		piece = walk->left;
-	if (!ret_target->region)
-		count_unclaimed(walk->slot);
-	if (walk->space->last - walk->address == piece - 1)
-		walk->space = NULL;
-	walk->address += piece;
-	walk->left -= piece;
-	return piece;
+/* Nothing wraps around to address 0: what is behind the end of a space is nobody's. */
+static bool ends_behind(const struct io_space *space, uint64_t address, uint32_t bytes)
+{
+	return space->last - address < bytes;
 }
 
 void io_read(struct io_map *map, uint32_t reader, uint32_t space, uint64_t address, uint8_t *data,
 	uint32_t len)
 {
-	struct io_walk walk = walk_start(map, reader, space, address, len);
-	struct io_target target;
-	uint32_t piece;
+	struct hazard_slot *slot = slot_of(map, reader);
+	struct io_space *in = space_of(map, space);
 
-	while ((piece = walk_next(&walk, &target)) > 0) {
-		if (target.region)
-			read_region(target.region, target.offset, data, piece);
-		else
-			memset(data, 0xff, piece);
-		data += piece;
+	while (len > 0 && address <= in->last) {
+		const struct io_target target = find(slot, in, address, len);
+
+		if (target.region) {
+			read_region(target.region, target.offset, data, target.bytes);
+		} else {
+			count_unclaimed(slot);
+			memset(data, 0xff, target.bytes);
+		}
+		data += target.bytes;
+		len -= target.bytes;
+		if (ends_behind(in, address, target.bytes))
+			break;
+		address += target.bytes;
 	}
-	memset(data, 0xff, walk.left);
+	memset(data, 0xff, len);
 }
 
 void io_write(struct io_map *map, uint32_t reader, uint32_t space, uint64_t address,
 	const uint8_t *data, uint32_t len)
 {
-	struct io_walk walk = walk_start(map, reader, space, address, len);
-	struct io_target target;
+	struct hazard_slot *slot = slot_of(map, reader);
+	struct io_space *in = space_of(map, space);
 	bool first = true;
-	uint32_t piece;
 
-	while ((piece = walk_next(&walk, &target)) > 0) {
+	while (len > 0 && address <= in->last) {
+		const struct io_target target = find(slot, in, address, len);
+
+		if (!target.region)
+			count_unclaimed(slot);
 		/* KVM compares the address and length of the whole access, so only the start of
 		 * one can ring, and with its whole length. */
-		bool rung = first && target.region && target.region->doorbells &&
-			    io_doorbell_ring(target.region, target.offset, data, len);
-
-		if (target.region && !rung)
-			write_region(target.region, target.offset, data, piece);
-		data += piece;
+		else if (!first || !target.region->doorbells ||
+			 !io_doorbell_ring(target.region, target.offset, data, len))
+			write_region(target.region, target.offset, data, target.bytes);
 		first = false;
+		data += target.bytes;
+		len -= target.bytes;
+		if (ends_behind(in, address, target.bytes))
+			break;
+		address += target.bytes;
 	}
 }
 

@@ -97,7 +97,7 @@ class Vmm(System):
                 options = {"path": disk.path, "direct": disk.direct, "aio": disk.backend, "readonly": disk.readonly}
             devices.append(device(kind, id=f"disk{number}", iothread="io0", transport="virtio0", **options))
         for number, net in enumerate(guest.nets):
-            options = {"backend": "user"}
+            options = {"backend": "user", "offload": True}
             if net.kind != "user":
                 options = {"backend": "tap", "ifname": net.tap, "vhost": "on" if net.kind == "vhost" else "off"}
             devices.append(device("virtio-net", id=f"net{number}", transport="virtio0", mac=net.mac, **options))

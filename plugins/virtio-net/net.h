@@ -7,6 +7,7 @@
  *   device.c   phases of the device, what the transport calls
  *   rx.c       frames to the guest      tx.c   frames from the guest
  *   ctrl.c     the control queue        header.c   the header in front of a frame
+ *   merge.c    joins TCP segments       checksum.c the Internet checksum
  *   backend.h  what moves frames: user.c (libslirp), tap.c, vhost.c, none.c
  */
 #ifndef VIRTIO_NET_NET_H
@@ -49,6 +50,7 @@ enum net_option {
 	NET_OPT_NETWORK,
 	NET_OPT_RESTRICT,
 	NET_OPT_HOSTFWD,
+	NET_OPT_OFFLOAD,
 	NET_OPT_IFNAME,
 	NET_OPT_FD,
 	NET_OPT_VHOST,
@@ -141,10 +143,12 @@ void net_rx_done(struct net *net, uint32_t pair, uint64_t bytes);
 void net_rx_drop(struct net *net, uint32_t pair);
 
 /**
- * Copies a frame to the guest. VMM_E_AGAIN: there are no or too few buffers, the frame is still
- * the caller's. VMM_E_LIMIT: the guest's buffers are too small; it is dropped.
+ * Copies a frame to the guest, whose checksum is right, or by *hdr left to the driver. VMM_E_AGAIN:
+ * there are no or too few buffers, the frame is still the caller's. VMM_E_LIMIT: the guest's buffers
+ * are too small; it is dropped.
  */
-int32_t net_rx_copy(struct net *net, uint32_t pair, const uint8_t *frame, uint64_t bytes);
+int32_t net_rx_copy(struct net *net, uint32_t pair, const struct net_hdr *hdr,
+	const uint8_t *frame, uint64_t bytes);
 
 /** Forgets what was popped: the driver resets. */
 void net_rx_reset(struct net *net);

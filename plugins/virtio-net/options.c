@@ -70,8 +70,8 @@ int32_t net_validate(const struct vmm_validate_args *args)
 	if (backend == NET_BACKEND_USER)
 		return net_user_validate(values, args->error);
 	if (given(values[NET_OPT_HOSTFWD]) || given(values[NET_OPT_NETWORK]) ||
-		given(values[NET_OPT_RESTRICT]))
-		return wrong(
-			args->error, "hostfwd, network and restrict go with backend = \"user\"");
+		given(values[NET_OPT_RESTRICT]) || given(values[NET_OPT_OFFLOAD]))
+		return wrong(args->error,
+			"hostfwd, network, offload and restrict go with backend = \"user\"");
 	return 0;
 }

@@ -131,10 +131,11 @@ void net_rx_done(struct net *net, uint32_t pair, uint64_t bytes)
 	net->counters.rx_frames++;
 }
 
-int32_t net_rx_copy(struct net *net, uint32_t pair, const uint8_t *frame, uint64_t bytes)
+int32_t net_rx_copy(struct net *net, uint32_t pair, const struct net_hdr *hdr, const uint8_t *frame,
+	uint64_t bytes)
 {
 	struct net_window *window = &net->windows[pair];
-	struct net_hdr hdr = {0};
+	struct net_hdr sent = *hdr;
 
 	if (!net_rx_fill(net, pair, NET_HDR_BYTES + bytes))
 		return VMM_E_AGAIN;
@@ -144,9 +145,9 @@ int32_t net_rx_copy(struct net *net, uint32_t pair, const uint8_t *frame, uint64
 		net_rx_drop(net, pair);
 		return VMM_E_LIMIT;
 	}
-	if (net->features & NET_F_GUEST_CSUM)
-		hdr.flags = NET_HDR_DATA_VALID;
-	iov_write(window->iov, 0, &hdr, NET_HDR_BYTES);
+	if (net->features & NET_F_GUEST_CSUM && !(sent.flags & NET_HDR_NEEDS_CSUM))
+		sent.flags = NET_HDR_DATA_VALID;
+	iov_write(window->iov, 0, &sent, NET_HDR_BYTES);
 	iov_write(window->iov, NET_HDR_BYTES, frame, bytes);
 	net_rx_done(net, pair, NET_HDR_BYTES + bytes);
 	return 0;

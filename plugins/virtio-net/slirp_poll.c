@@ -37,8 +37,7 @@ struct slirp_poll {
 	struct net *net;
 	Slirp *slirp;
 	SlirpCb callbacks;
-	SlirpWriteCb send;
-	void (*guest_error)(const char *text, void *opaque);
+	const struct slirp_poll_uses *uses;
 	void *opaque;
 	struct poll_fd *fds;
 	uint32_t count; /* entries that may be in use; all others are zero */
@@ -54,14 +53,14 @@ static ssize_t poll_send(const void *data, size_t bytes, void *opaque)
 {
 	struct slirp_poll *poll = opaque;
 
-	return poll->send(data, bytes, poll->opaque);
+	return poll->uses->send(data, bytes, poll->opaque);
 }
 
 static void poll_guest_error(const char *text, void *opaque)
 {
 	struct slirp_poll *poll = opaque;
 
-	poll->guest_error(text, poll->opaque);
+	poll->uses->guest_error(text, poll->opaque);
 }
 
 static int64_t poll_clock(void *opaque)
@@ -279,7 +278,6 @@ void slirp_poll_begin(struct slirp_poll *poll)
 
 void slirp_poll_sync(struct slirp_poll *poll)
 {
-	struct net *net = poll->net;
 	uint32_t timeout_ms = UINT32_MAX;
 
 	if (!poll->started)
@@ -297,7 +295,7 @@ void slirp_poll_sync(struct slirp_poll *poll)
 		!poll->fds[poll->count - 1].connection)
 		poll->count--;
 	arm_timeout(poll, timeout_ms);
-	net->virtio.flush(net->transport, net->device, net_rx_queue(0));
+	poll->uses->sent(poll->opaque);
 }
 
 void slirp_poll_start(struct slirp_poll *poll)
@@ -333,8 +331,7 @@ int32_t slirp_poll_attach(struct slirp_poll *poll, Slirp *slirp)
 	return poll->timer_error;
 }
 
-int32_t slirp_poll_create(struct net *net, SlirpWriteCb send,
-	void (*guest_error)(const char *text, void *opaque), void *opaque,
+int32_t slirp_poll_create(struct net *net, const struct slirp_poll_uses *uses, void *opaque,
 	struct slirp_poll **ret_poll)
 {
 	struct slirp_poll *poll = calloc(1, sizeof(*poll));
@@ -343,8 +340,7 @@ int32_t slirp_poll_create(struct net *net, SlirpWriteCb send,
 	if (!poll)
 		return VMM_E_NOMEM;
 	poll->net = net;
-	poll->send = send;
-	poll->guest_error = guest_error;
+	poll->uses = uses;
 	poll->opaque = opaque;
 	poll->callbacks = (SlirpCb){
 		.send_packet = poll_send,

@@ -13,9 +13,15 @@
 
 struct slirp_poll;
 
-/** opaque is the first argument of both functions. [config] */
-int32_t slirp_poll_create(struct net *net, SlirpWriteCb send,
-	void (*guest_error)(const char *text, void *opaque), void *opaque,
+/** What the user of libslirp does. All get the `opaque` of create. [loop] */
+struct slirp_poll_uses {
+	SlirpWriteCb send;          /* a frame for the guest */
+	void (*sent)(void *opaque); /* that were all, for now */
+	void (*guest_error)(const char *text, void *opaque);
+};
+
+/** [config] */
+int32_t slirp_poll_create(struct net *net, const struct slirp_poll_uses *uses, void *opaque,
 	struct slirp_poll **ret_poll);
 
 /** After slirp_cleanup(). NULL is allowed. [config] */
@@ -36,7 +42,7 @@ void slirp_poll_begin(struct slirp_poll *poll);
 
 /**
  * To be called after each use of libslirp: sends what can be sent, looks which sockets it waits for
- * now, and shows the guest the frames that it got. [loop]
+ * now, and calls `sent`. [loop]
  */
 void slirp_poll_sync(struct slirp_poll *poll);
 

@@ -13,10 +13,16 @@
 #include <string.h>
 
 #include "backend.h"
+#include "checksum.h"
+#include "merge.h"
 #include "slirp_poll.h"
 
 /* Frames for which the guest has no buffer yet. What comes beyond is dropped, as on a wire. */
 #define QUEUE_FRAMES 256u
+#define QUEUE_BYTES  (1u << 20)
+
+/* Bytes of a joined frame that a buffer of the guest takes at least. */
+#define QUEUED_SEGMENT 1024u
 
 /* Last part of the first address that DHCP gives out. */
 #define FIRST_GUEST 15u
@@ -26,6 +32,7 @@ enum net_hostfwd { FWD_PROTO, FWD_HOST_ADDR, FWD_HOST_PORT, FWD_GUEST_ADDR, FWD_
 
 struct queued {
 	struct queued *next;
+	struct net_hdr hdr;
 	uint64_t bytes;
 	uint8_t frame[];
 };
@@ -39,6 +46,8 @@ struct user {
 	struct queued *first; /* oldest */
 	struct queued **last;
 	uint32_t queued;
+	uint64_t queued_bytes;
+	struct net_merge merge; /* what libslirp sent last, until its current use ends */
 };
 
 static void queue_clear(struct user *user)
@@ -51,29 +60,57 @@ static void queue_clear(struct user *user)
 	}
 	user->last = &user->first;
 	user->queued = 0;
+	user->queued_bytes = 0;
+	user->merge.bytes = 0;
 }
 
-static void queue_add(struct user *user, const uint8_t *frame, uint64_t bytes)
+static void queue_add(
+	struct user *user, const struct net_hdr *hdr, const uint8_t *frame, uint64_t bytes)
 {
 	struct queued *queued = NULL;
 
-	if (user->queued < QUEUE_FRAMES)
+	if (user->queued < QUEUE_FRAMES && user->queued_bytes + bytes <= QUEUE_BYTES)
 		queued = malloc(sizeof(*queued) + bytes);
 	if (!queued) {
 		user->backend.net->counters.rx_dropped++;
 		return;
 	}
 	queued->next = NULL;
+	queued->hdr = *hdr;
 	queued->bytes = bytes;
 	memcpy(queued->frame, frame, bytes);
 	*user->last = queued;
 	user->last = &queued->next;
 	user->queued++;
+	user->queued_bytes += bytes;
+}
+
+static void deliver(
+	struct user *user, const struct net_hdr *hdr, const uint8_t *frame, uint64_t bytes)
+{
+	struct net *net = user->backend.net;
+
+	if (user->first || net_rx_copy(net, 0, hdr, frame, bytes) == VMM_E_AGAIN)
+		queue_add(user, hdr, frame, bytes);
+	/* Some buffers are there, but too few: user_rx_ready decides. */
+	if (net->windows[0].count && user->queued == 1)
+		net->virtio.kick(net->transport, net->device, net_rx_queue(0));
+}
+
+static void deliver_merged(struct user *user)
+{
+	struct net_hdr hdr;
+	uint64_t bytes = net_merge_take(&user->merge, &hdr);
+
+	if (bytes)
+		deliver(user, &hdr, user->merge.frame, bytes);
 }
 
 /* slirp's send_packet: a frame for the guest. */
 static ssize_t user_send(const void *data, size_t bytes, void *opaque)
 {
+	const uint64_t merging = NET_F_GUEST_TSO4 | NET_F_GUEST_CSUM;
+	const struct net_hdr plain = {0};
 	struct user *user = opaque;
 	struct net *net = user->backend.net;
 
@@ -81,12 +118,25 @@ static ssize_t user_send(const void *data, size_t bytes, void *opaque)
 		net->counters.rx_dropped++;
 		return (ssize_t)bytes;
 	}
-	if (user->first || net_rx_copy(net, 0, data, bytes) == VMM_E_AGAIN)
-		queue_add(user, data, bytes);
-	/* Some buffers are there, but too few: user_rx_ready decides. */
-	if (net->windows[0].count && user->queued == 1)
-		net->virtio.kick(net->transport, net->device, net_rx_queue(0));
+	if ((net->features & merging) == merging) {
+		if (net_merge_add(&user->merge, data, bytes))
+			return (ssize_t)bytes;
+		deliver_merged(user);
+		if (net_merge_add(&user->merge, data, bytes))
+			return (ssize_t)bytes;
+	}
+	deliver(user, &plain, data, bytes);
 	return (ssize_t)bytes;
+}
+
+/* A use of libslirp ends. */
+static void user_sent(void *opaque)
+{
+	struct user *user = opaque;
+	struct net *net = user->backend.net;
+
+	deliver_merged(user);
+	net->virtio.flush(net->transport, net->device, net_rx_queue(0));
 }
 
 static void user_guest_error(const char *text, void *opaque)
@@ -105,6 +155,7 @@ static void queue_remove(struct user *user)
 	if (!user->first)
 		user->last = &user->first;
 	user->queued--;
+	user->queued_bytes -= queued->bytes;
 	free(queued);
 }
 
@@ -121,7 +172,8 @@ static void user_rx_ready(struct net_backend *backend, uint32_t pair)
 	for (bool fresh = true; user->first; fresh = false) {
 		struct queued *queued = user->first;
 
-		if (net_rx_copy(net, pair, queued->frame, queued->bytes) == VMM_E_AGAIN) {
+		if (net_rx_copy(net, pair, &queued->hdr, queued->frame, queued->bytes) ==
+			VMM_E_AGAIN) {
 			if (net->windows[pair].count == 0)
 				return;
 			if (!fresh) {
@@ -149,6 +201,9 @@ static void user_tx_ready(struct net_backend *backend, uint32_t pair)
 			to += frame.iov[i].iov_len;
 		}
 		net_tx_done(net, pair, &frame, net->config.status);
+		if (frame.hdr.flags & NET_HDR_NEEDS_CSUM)
+			net_checksum_finish(net->scratch, frame.bytes, frame.hdr.csum_start,
+				frame.hdr.csum_offset);
 		if (net->config.status)
 			slirp_input(user->slirp, net->scratch, (int)frame.bytes);
 	}
@@ -298,12 +353,13 @@ static int32_t start_slirp(struct user *user, struct vmm_error *error)
 		.if_mru = net->config.mtu,
 	};
 
+	static const struct slirp_poll_uses uses = {user_send, user_sent, user_guest_error};
 	int32_t ret;
 
 	inet_pton(AF_INET6, "fec0::", &config.vprefix_addr6);
 	inet_pton(AF_INET6, "fec0::2", &config.vhost6);
 	inet_pton(AF_INET6, "fec0::3", &config.vnameserver6);
-	ret = slirp_poll_create(net, user_send, user_guest_error, user, &user->poll);
+	ret = slirp_poll_create(net, &uses, user, &user->poll);
 	if (ret < 0)
 		return ret;
 	user->slirp = slirp_new(&config, slirp_poll_callbacks(user->poll), user->poll);
@@ -318,6 +374,14 @@ static int32_t start_slirp(struct user *user, struct vmm_error *error)
 	return ret;
 }
 
+/* A short queue has to have room for a joined frame, in buffers of one segment each. */
+static uint64_t merge_limit(uint64_t queue_size)
+{
+	uint64_t bytes = queue_size / 2 * QUEUED_SEGMENT;
+
+	return bytes < NET_MERGE_MAX ? bytes : NET_MERGE_MAX;
+}
+
 int32_t net_user_open(struct net *net, struct net_backend **ret_backend, struct vmm_error *error)
 {
 	const struct vmm_value *forwards = net->values[NET_OPT_HOSTFWD];
@@ -328,8 +392,12 @@ int32_t net_user_open(struct net *net, struct net_backend **ret_backend, struct 
 		return VMM_E_NOMEM;
 	user->backend.ops = &user_ops;
 	user->backend.net = net;
-	/* libslirp checks checksums and cuts no segments: only what it sends is vouched for. */
+	/* What libslirp sends is vouched for. It takes long segments of IPv4, not of IPv6, and checks
+	 * checksums, which so are finished before. */
 	user->backend.features = NET_F_GUEST_CSUM;
+	if (net->values[NET_OPT_OFFLOAD]->number)
+		user->backend.features |= NET_F_CSUM | NET_F_HOST_TSO4 | NET_F_GUEST_TSO4;
+	user->merge.limit = merge_limit((uint64_t)net->values[NET_OPT_QUEUE_SIZE]->number);
 	user->last = &user->first;
 	ret = parse_network(net->values[NET_OPT_NETWORK]->text, &user->network, &user->mask);
 	if (ret == 0)

@@ -94,10 +94,11 @@ static void receive_copy(struct fuzz_input *in)
 	static const uint8_t frame[NET_FRAME_MAX];
 	uint64_t bytes = fuzz_number(in) % NET_FRAME_MAX;
 	uint64_t dropped = rig.net.counters.rx_dropped;
+	const struct net_hdr hdr = {0};
 	int32_t ret;
 
 	rig.written = 0;
-	ret = net_rx_copy(&rig.net, 0, frame, bytes);
+	ret = net_rx_copy(&rig.net, 0, &hdr, frame, bytes);
 	FUZZ_CHECK(ret == 0 || ret == VMM_E_AGAIN || ret == VMM_E_LIMIT);
 	FUZZ_CHECK(rig.written == (ret == 0 ? NET_HDR_BYTES + bytes : 0));
 	FUZZ_CHECK(rig.net.counters.rx_dropped - dropped == (ret == VMM_E_LIMIT));

@@ -104,6 +104,7 @@ void rig_kick_rx(struct rig *rig, uint32_t pair)
 
 void rig_fill(struct rig *rig, uint32_t pair, uint32_t count, uint32_t bytes)
 {
+	rig->buffer_bytes = bytes;
 	for (uint32_t i = 0; i < count; i++)
 		rig_post(rig, pair, bytes);
 	rig_kick_rx(rig, pair);

@@ -43,6 +43,7 @@
 struct rig {
 	struct fake_host *host;
 	struct fake_virtio driver;
+	uint32_t buffer_bytes;      /* of the last rig_fill() */
 	uint32_t data;              /* bytes received behind the header */
 	uint32_t num_buffers;       /* of the last frame */
 	uint8_t hdr[RIG_HDR_BYTES]; /* likewise */

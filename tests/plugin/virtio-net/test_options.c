@@ -41,6 +41,7 @@ static void options_that_do_not_go_together_are_refused(void **state)
 			"hostfwd=({host_port=1, guest_port=1})"},
 		{"go with backend = \"user\"", "backend=none", "network=10.0.0.0/24"},
 		{"go with backend = \"user\"", "backend=none", "restrict=true"},
+		{"go with backend = \"user\"", "backend=none", "offload=true"},
 		{"mtu", "mtu=67"},
 		{"mtu", "mtu=65522"},
 		{"queues", "queues=9"},

@@ -14,32 +14,9 @@
 #include <unistd.h>
 
 #include "frames.h"
+#include "tcp.h"
 
-#define TCP        6
-#define UDP        17
-#define GUEST_PORT 40000u
-#define SECOND     1000000000ull
-
-/* The guest's end of a TCP connection. */
-struct tcp {
-	struct packet out;
-	struct packet in; /* of the last frame for it; data is in the rig */
-};
-
-static int listener(int type, uint16_t *ret_port)
-{
-	int fd = socket(AF_INET, type, 0);
-	struct sockaddr_in at = {.sin_family = AF_INET};
-	socklen_t bytes = sizeof(at);
-
-	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
-	if (type == SOCK_STREAM)
-		assert_int_equal(listen(fd, 1), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &bytes), 0);
-	*ret_port = ntohs(at.sin_port);
-	return fd;
-}
+#define SECOND 1000000000ull
 
 /* A port that nobody uses now. */
 static uint16_t free_port(int type)
@@ -64,70 +41,6 @@ static struct rig *open_user(const char *const *options, uint32_t flags)
 
 	rig_fill(rig, 0, 200, 2048);
 	return rig;
-}
-
-/* Next frame with UDP or TCP; questions for the guest's hardware address are answered. */
-static void receive(struct rig *rig, struct packet *packet)
-{
-	uint8_t frame[64];
-
-	for (;;) {
-		rig_receive(rig, 0);
-		rig_post(rig, 0, 2048);
-		if (frame_is_arp_request(rig->frame, rig->data))
-			rig_send(rig, frame, frame_arp_reply(frame, rig->frame));
-		else if (frame_parse(rig->frame, rig->data, packet))
-			return;
-	}
-}
-
-static void send_packet(struct rig *rig, const struct packet *packet)
-{
-	uint8_t frame[2048];
-
-	rig_send(rig, frame, frame_packet(frame, packet));
-}
-
-static void tcp_send(struct rig *rig, struct tcp *tcp, uint8_t flags, const char *data)
-{
-	tcp->out.flags = flags;
-	tcp->out.data = (const uint8_t *)data;
-	tcp->out.bytes = (uint32_t)strlen(data);
-	send_packet(rig, &tcp->out);
-	tcp->out.seq += tcp->out.bytes + (flags & (FRAME_SYN | FRAME_FIN) ? 1 : 0);
-}
-
-/* Waits for a segment that brings something new, and acknowledges it. */
-static void tcp_receive(struct rig *rig, struct tcp *tcp)
-{
-	uint32_t length;
-
-	do {
-		receive(rig, &tcp->in);
-		length = tcp->in.bytes + (tcp->in.flags & (FRAME_SYN | FRAME_FIN) ? 1 : 0);
-	} while (tcp->in.protocol != TCP || (!length && !(tcp->in.flags & FRAME_RST)));
-	tcp->out.ack = tcp->in.seq + length;
-}
-
-static void tcp_connect(struct rig *rig, struct tcp *tcp, uint16_t port)
-{
-	*tcp = (struct tcp){.out = {FRAME_GUEST_IP, FRAME_ROUTER_IP, GUEST_PORT, port, TCP, 0, 1000,
-				    0, NULL, 0}};
-	tcp_send(rig, tcp, FRAME_SYN, "");
-	tcp_receive(rig, tcp);
-	assert_int_equal(
-		tcp->in.flags & (FRAME_SYN | FRAME_ACK | FRAME_RST), FRAME_SYN | FRAME_ACK);
-	tcp_send(rig, tcp, FRAME_ACK, "");
-}
-
-/* Reads from a socket while the loop turns. */
-static ssize_t read_turning(struct rig *rig, int fd, void *data, size_t bytes)
-{
-	struct pollfd ready = {.fd = fd, .events = POLLIN};
-
-	for (int i = 0; i < 500 && poll(&ready, 1, 10) == 0; i++)
-		fake_run_once(rig->host, 0);
-	return recv(fd, data, bytes, MSG_DONTWAIT);
 }
 
 static void arp_and_dhcp_are_answered(void **state)

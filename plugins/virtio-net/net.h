@@ -144,11 +144,11 @@ void net_rx_drop(struct net *net, uint32_t pair);
 
 /**
  * Copies a frame to the guest, whose checksum is right, or by *hdr left to the driver. VMM_E_AGAIN:
- * there are no or too few buffers, the frame is still the caller's. VMM_E_LIMIT: the guest's buffers
- * are too small; it is dropped.
+ * there are no or too few buffers, the frame is still the caller's. VMM_E_LIMIT: the guest's
+ * buffers are too small; it is dropped.
  */
-int32_t net_rx_copy(struct net *net, uint32_t pair, const struct net_hdr *hdr,
-	const uint8_t *frame, uint64_t bytes);
+int32_t net_rx_copy(struct net *net, uint32_t pair, const struct net_hdr *hdr, const uint8_t *frame,
+	uint64_t bytes);
 
 /** Forgets what was popped: the driver resets. */
 void net_rx_reset(struct net *net);

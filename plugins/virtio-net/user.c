@@ -17,9 +17,9 @@
 #include "merge.h"
 #include "slirp_poll.h"
 
-/* Frames for which the guest has no buffer yet. What comes beyond is dropped, as on a wire. */
-#define QUEUE_FRAMES 256u
-#define QUEUE_BYTES  (1u << 20)
+/* Memory for frames for which the guest has no buffer yet. What comes beyond is dropped, as on a
+ * wire. */
+#define QUEUE_BYTES (1u << 20)
 
 /* Bytes of a joined frame that a buffer of the guest takes at least. */
 #define QUEUED_SEGMENT 1024u
@@ -61,7 +61,6 @@ static void queue_clear(struct user *user)
 	user->last = &user->first;
 	user->queued = 0;
 	user->queued_bytes = 0;
-	user->merge.bytes = 0;
 }
 
 static void queue_add(
@@ -69,7 +68,7 @@ static void queue_add(
 {
 	struct queued *queued = NULL;
 
-	if (user->queued < QUEUE_FRAMES && user->queued_bytes + bytes <= QUEUE_BYTES)
+	if (user->queued_bytes + sizeof(*queued) + bytes <= QUEUE_BYTES)
 		queued = malloc(sizeof(*queued) + bytes);
 	if (!queued) {
 		user->backend.net->counters.rx_dropped++;
@@ -82,7 +81,7 @@ static void queue_add(
 	*user->last = queued;
 	user->last = &queued->next;
 	user->queued++;
-	user->queued_bytes += bytes;
+	user->queued_bytes += sizeof(*queued) + bytes;
 }
 
 static void deliver(
@@ -155,7 +154,7 @@ static void queue_remove(struct user *user)
 	if (!user->first)
 		user->last = &user->first;
 	user->queued--;
-	user->queued_bytes -= queued->bytes;
+	user->queued_bytes -= sizeof(*queued) + queued->bytes;
 	free(queued);
 }
 
@@ -392,8 +391,8 @@ int32_t net_user_open(struct net *net, struct net_backend **ret_backend, struct 
 		return VMM_E_NOMEM;
 	user->backend.ops = &user_ops;
 	user->backend.net = net;
-	/* What libslirp sends is vouched for. It takes long segments of IPv4, not of IPv6, and checks
-	 * checksums, which so are finished before. */
+	/* What libslirp sends is vouched for. It takes long segments of IPv4, not of IPv6, and
+	 * checks checksums, which so are finished before. */
 	user->backend.features = NET_F_GUEST_CSUM;
 	if (net->values[NET_OPT_OFFLOAD]->number)
 		user->backend.features |= NET_F_CSUM | NET_F_HOST_TSO4 | NET_F_GUEST_TSO4;

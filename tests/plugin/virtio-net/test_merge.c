@@ -103,10 +103,20 @@ static void segments_that_do_not_follow_are_left_alone(void **state)
 
 static void frames_of_other_kinds_begin_nothing(void **state)
 {
+	/* EtherType, options of IPv4, more fragments and a later one, protocol, options of TCP,
+	 * urgent data. */
+	static const uint8_t places[][2] = {{12, 0x02}, {13, 0x02}, {14, 0x02}, {20, 0x20},
+		{21, 0x01}, {23, 0x02}, {46, 0x10}, {53, 0x01}};
 	const struct packet datagram = {
 		FRAME_ROUTER_IP, FRAME_GUEST_IP, 53, 53, 17, 0, 0, 0, data, SEGMENT};
 
 	(void)state;
+	for (uint32_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		uint32_t bytes = segment(0, SEGMENT, FRAME_ACK);
+
+		frame[places[i][0]] ^= places[i][1];
+		assert_false(net_merge_add(&merge, frame, bytes));
+	}
 	assert_false(add(0, 0, FRAME_ACK));
 	assert_false(add(0, SEGMENT, FRAME_ACK | FRAME_FIN));
 	assert_false(add(0, SEGMENT, FRAME_SYN));

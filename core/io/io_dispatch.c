@@ -74,8 +74,8 @@ static void count_unclaimed(struct hazard_slot *slot)
 	atomic_store_explicit(&slot->unclaimed, count + 1, memory_order_relaxed);
 }
 
-/* Whether the region takes `len` bytes in one call, as of most accesses. The way of those is counted in
- * instructions (bench/README.md): what others need is in functions of its own. */
+/* Whether the region takes `len` bytes in one call, as of most accesses. The way of those is
+ * counted in instructions (bench/README.md): what others need is in functions of its own. */
 static bool at_once(const struct io_region *region, uint32_t len)
 {
 	return len <= region->width_max && (len & (len - 1)) == 0;
@@ -198,7 +198,8 @@ static struct io_space *space_of(struct io_map *map, uint32_t space)
 	return &map->spaces[space == VMM_IO_MMIO];
 }
 
-/* Nothing wraps around to address 0: what is behind the end of a space is nobody's. */
+/* Whether a space ends with these bytes. Nothing wraps around to address 0: the rest of an access
+ * is nobody's. */
 static bool is_last(const struct io_space *space, uint64_t address, uint32_t bytes)
 {
 	return space->last - address < bytes;

@@ -173,7 +173,8 @@ static enum vcpu_end system_event(const struct kvm_run *run, char *text, size_t 
 }
 
 /* Everything that the guest does not come back from. Not a part of the way of all exits. */
-static __attribute__((noinline)) enum vcpu_end describe_end(const struct vcpu *vcpu, char *text, size_t text_bytes)
+static __attribute__((noinline)) enum vcpu_end describe_end(
+	const struct vcpu *vcpu, char *text, size_t text_bytes)
 {
 	const struct kvm_run *run = vcpu->run;
 	const char *name = exit_name(run->exit_reason);

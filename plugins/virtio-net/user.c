@@ -21,8 +21,8 @@
  * wire. */
 #define QUEUE_BYTES (1u << 20)
 
-/* Bytes of a joined frame that a buffer of the guest takes at least. */
-#define QUEUED_SEGMENT 1024u
+/* What a buffer of the guest takes of a joined frame, at least. */
+#define BUFFER_BYTES 1024u
 
 /* Last part of the first address that DHCP gives out. */
 #define FIRST_GUEST 15u
@@ -373,10 +373,10 @@ static int32_t start_slirp(struct user *user, struct vmm_error *error)
 	return ret;
 }
 
-/* A short queue has to have room for a joined frame, in buffers of one segment each. */
+/* Half of a short queue, in buffers for one segment each, has to have room for a joined frame. */
 static uint64_t merge_limit(uint64_t queue_size)
 {
-	uint64_t bytes = queue_size / 2 * QUEUED_SEGMENT;
+	uint64_t bytes = queue_size / 2 * BUFFER_BYTES;
 
 	return bytes < NET_MERGE_MAX ? bytes : NET_MERGE_MAX;
 }

@@ -11,6 +11,7 @@ import time
 TRACING = "/sys/kernel/tracing"
 INSTANCE = f"{TRACING}/instances/vmm-tests"  # leaves others' tracing alone
 TRACED_SECONDS = 1
+ENTRY, ENTRY_BYTES = re.compile(r"^([0-9a-f]+) \w __svm_vcpu_run\s", re.M), 0x200
 EXIT = re.compile(r"^\s*(\S+)-\d+\s.*kvm_exit:.* reason (\S+) rip (0x[0-9a-f]+)")
 
 
@@ -57,6 +58,13 @@ def _traced(pid):
         os.rmdir(INSTANCE)
 
 
+def is_entry(address, symbols):
+    """Whether it is where a kernel with these symbols (/proc/kallsyms) enters guests: no guest is there by itself, but the
+    testbed's emulated processors put some there (docs/testbed.md)."""
+    found = ENTRY.search(symbols)
+    return bool(found) and 0 <= int(address, 16) - int(found[1], 16) < ENTRY_BYTES
+
+
 def exits(pid):
     """Why each vCPU left the guest within a second, and where it was most of the time."""
     reasons, places = collections.defaultdict(collections.Counter), collections.defaultdict(collections.Counter)
@@ -71,6 +79,9 @@ def exits(pid):
         why = ", ".join(f"{reason} {count}" for reason, count in counter.most_common(5))
         where = ", ".join(f"{rip} {count}" for rip, count in places[name].most_common(5))
         yield f"  {name}: {why}; at {where}"
+        with open("/proc/kallsyms") as symbols:
+            if is_entry(places[name].most_common(1)[0][0], symbols.read()):
+                yield "  where the kernel here enters guests: its processor is at fault, not vmm (docs/testbed.md)"
 
 
 def describe(pid):

@@ -3,7 +3,6 @@
 
 import re
 import socket
-import time
 
 from kit.config import device
 from kit.network import check_vhost, give_address, iperf_server, make_tap, need_taps, serve_file
@@ -54,13 +53,12 @@ def both_ways_over_the_user_network_with_offloads(t):
         probe.bind(("127.0.0.1", 0))
         forwarded = probe.getsockname()[1]
     job = USER_NETWORK + download("10.0.2.2", port, digest) + """
-        seq 200000 >/numbers; nc -l -p 80 </numbers & echo ready; wait
+        seq 200000 >/numbers; nc -l -p 80 </numbers & sleep 1; echo ready; wait
         [ $(cat /sys/class/net/eth0/statistics/rx_packets) -lt 2000 ]
     """
     forward = {"host_port": forwarded, "guest_port": 80}
     vmm = start(t, job, [device("virtio-net", id="net0", offload=True, hostfwd=[forward])])
     vmm.wait_for("^ready")
-    time.sleep(1)
     check(read_all(forwarded) == NUMBERS, "other data")
     vmm.job_passes()
 
@@ -74,13 +72,12 @@ def address_by_dhcp_and_a_forwarded_port_of_the_user_network(t):
         printf '#!/bin/sh\\necho "$1 $ip $router"; ip addr add $ip/24 dev eth0\\n' >/lease && chmod +x /lease
         ip link set eth0 up
         udhcpc -i eth0 -n -q -s /lease -t 10 -T 1
-        seq 200000 >/numbers; nc -l -p 80 </numbers & echo ready; wait
+        seq 200000 >/numbers; nc -l -p 80 </numbers & sleep 1; echo ready; wait
     """
     forward = {"host_port": port, "guest_port": 80}
     vmm = start(t, job, [device("virtio-net", id="net0", network="10.9.8.0/24", hostfwd=[forward])])
     vmm.wait_for(r"^bound 10\.9\.8\.15 10\.9\.8\.2$")
     vmm.wait_for("^ready")
-    time.sleep(1)
     check(read_all(port) == NUMBERS, "other data")
     vmm.job_passes()
 

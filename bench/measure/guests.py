@@ -16,6 +16,9 @@ SMALL_MIB = 64
 # The kernel's first program itself, so that nothing comes before its first line.
 INIT = f"#!/bin/busybox sh\necho {FIRST_LINE}\nexec /bin/busybox sleep 100000\n"
 
+# Of all runs of fio, in a guest and on the host.
+FIO = "--ioengine=libaio --thread --time_based --norandommap --output-format=terse --terse-version=3"
+
 # Runs the commands that come on the console. No prompt, no echo: each character costs exits.
 AGENT = """#!/bin/sh
 exec </dev/console >/dev/console 2>&1
@@ -30,8 +33,7 @@ fi
 # LATENCIES DEVICE SECONDS KIND,BLOCK,DEPTH...: one run of fio for jobs that follow each other. Here, because kvmtool's
 # console loses parts of long commands.
 fio_jobs() {
-	options="$1 --filename=$2 --direct=1 --ioengine=libaio --thread --time_based --runtime=$3 --norandommap"
-	options="$options --output-format=terse --terse-version=3"
+	options="$1 --filename=$2 --direct=1 --runtime=$3 FIO"
 	shift 3
 	for job in "$@"; do
 		kind=${job%%,*} depth=${job##*,} block=${job#*,}
@@ -44,7 +46,7 @@ while read -r line; do
 	(eval "$line")
 	echo "bench: done $?"
 done
-"""
+""".replace("FIO", FIO)
 
 
 def first_line(settings, directory, options="", **more):

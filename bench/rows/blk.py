@@ -5,6 +5,8 @@ those images without a guest."""
 import itertools
 import subprocess
 
+from measure import guests
+
 from . import serving
 
 NAME, BED = "blk", "smp"
@@ -35,8 +37,8 @@ def fio(jobs, device, seconds, latencies=False):
 
 def fio_on_host(jobs, path, seconds, direct):
     """The command for the same jobs on the image itself."""
-    command = ["fio", f"--filename={path}", f"--direct={int(direct)}", "--ioengine=libaio", "--thread", "--time_based"]
-    command += [f"--runtime={seconds}", "--norandommap", "--gtod_reduce=1", "--output-format=terse", "--terse-version=3"]
+    command = ["fio", "--gtod_reduce=1", f"--filename={path}", f"--direct={int(direct)}", f"--runtime={seconds}"]
+    command += guests.FIO.split()
     for kind, block, depth in jobs:
         command += ["--name=x", "--stonewall", f"--rw={kind}", f"--bs={block}", f"--iodepth={depth}"]
     return command

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/if_tun.h>
-#include <linux/kvm.h>
 #include <linux/vhost.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -22,6 +21,7 @@
 
 #include <vmm/device.h>
 
+#include "kvm/requests.h"
 #include "sandbox/filters.h"
 
 #define M (1u << SANDBOX_MAIN)
@@ -62,6 +62,8 @@
 		.number = SCMP_SYS(ioctl), .roles = (who), .need = (what), .arg = 1,               \
 		.mask = UINT32_MAX, .value = (uint32_t)(request), .reason = (why)                  \
 	}
+#define VCPU_REQUEST(request, why)   IOCTL(request, V, why),
+#define DEVICE_REQUEST(request, why) IOCTL(request, LOOPS | V, why),
 #define NEED_FAMILY(family, why)                                                                   \
 	{                                                                                          \
 		.number = SCMP_SYS(socket), .roles = LOOPS, .need = VMM_NEED_NETWORK, .arg = 0,    \
@@ -70,7 +72,7 @@
 
 const struct call calls[] = {
 	/* The path of every exit first. */
-	IOCTL(KVM_RUN, V, "runs the guest"),
+	KVM_REQUESTS_OF_EXITS(VCPU_REQUEST)
 	CALL(read, ALL, "eventfds, timerfds, consoles, taps"),
 	CALL(write, ALL, "eventfds, consoles, log lines, the report of a crash"),
 	CALL(futex, ALL, "locks, conditions, joining threads"),
@@ -154,14 +156,8 @@ const struct call calls[] = {
 	CALL(sched_getaffinity, LOOPS, "stacks of threads"),
 	CALL(seccomp, LOOPS, "a worker thread gives up more than its loop"),
 
-	/* KVM: devices switch interrupts and doorbells on and off as the guest asks. */
-	IOCTL(KVM_KVMCLOCK_CTRL, V, "a pause is no lockup"),
-	IOCTL(KVM_GET_REGS, V, "where the guest was, for the log"),
-	IOCTL(KVM_IRQ_LINE, LOOPS | V, "interrupt lines"),
-	IOCTL(KVM_IRQFD, LOOPS | V, "interrupts by eventfd"),
-	IOCTL(KVM_SIGNAL_MSI, LOOPS | V, "message-signalled interrupts"),
-	IOCTL(KVM_SET_GSI_ROUTING, LOOPS | V, "routes of message-signalled interrupts"),
-	IOCTL(KVM_IOEVENTFD, LOOPS | V, "doorbells of queues; they follow their BAR"),
+	KVM_REQUESTS_OF_VCPUS(VCPU_REQUEST)
+	KVM_REQUESTS_OF_DEVICES(DEVICE_REQUEST)
 
 	/* Taps and vhost-net. */
 	NEED_IOCTL(TUNSETOFFLOAD, LOOPS, VMM_NEED_TAP, "offloads that a driver takes"),

@@ -24,6 +24,12 @@ TAP_NETWORK = f"ip link set eth0 up; ip addr add {GUEST}/24 dev eth0"
 NUMBERS = b"".join(b"%d\n" % n for n in range(1, 200001))  # of the guest's `seq 200000`
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def read_all(port):
     """What comes from a port of this machine until the other side ends it."""
     data = b""
@@ -49,9 +55,7 @@ def download_over_the_user_network(t):
 def both_ways_over_the_user_network_with_offloads(t):
     """A download, and what the guest sends through a forwarded port: long segments, whose checksums the other side makes."""
     port, digest = serve_file(t, 4)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        forwarded = probe.getsockname()[1]
+    forwarded = free_port()
     job = USER_NETWORK + download("10.0.2.2", port, digest) + """
         seq 200000 >/numbers; nc -l -p 80 </numbers & sleep 1; echo ready; wait
         [ $(cat /sys/class/net/eth0/statistics/rx_packets) -lt 2000 ]
@@ -65,9 +69,7 @@ def both_ways_over_the_user_network_with_offloads(t):
 
 @scenario()
 def address_by_dhcp_and_a_forwarded_port_of_the_user_network(t):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     job = """
         printf '#!/bin/sh\\necho "$1 $ip $router"; ip addr add $ip/24 dev eth0\\n' >/lease && chmod +x /lease
         ip link set eth0 up

@@ -43,8 +43,7 @@ static void unfinish(uint8_t *packet, uint32_t bytes, uint32_t offset)
 	packet[34 + offset + 1] = (uint8_t)sum;
 }
 
-/* A frame of the longest kind that came, while the guest takes and acknowledges the whole stream.
- */
+/* The guest takes and acknowledges the whole stream; returns the length of the longest frame. */
 static uint32_t take_stream(struct rig *rig, struct tcp *tcp, uint32_t *ret_joined)
 {
 	uint32_t longest = 0, done = 0;

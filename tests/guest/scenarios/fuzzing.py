@@ -3,9 +3,11 @@
 
 A seed that failed is run again with
 
-    tests/guest/run --logs fuzzing-for-minutes --set count=1 --set seed=N --set steps=N [--set second=1] [--set lethal=1]
+    tests/guest/run --icount shift=1 --logs fuzzing-for-minutes --set count=1 --set seed=N --set steps=N [--set second=1]
+        [--set lethal=1]
 
-as the failure says. With a second processor the order of things differs each time.
+as the failure says. With a second processor the order of things differs each time. In the testbed time is a count of
+instructions for it, as processors that are emulated each by a thread break off a few of a hundred seeds (docs/testbed.md).
 """
 
 import os
@@ -48,7 +50,7 @@ def start_fuzzer(t, seed, steps, flags):
 def outlives(t, seed, steps, *flags):
     """One seed. Lethal ones may end vmm, but with a status that means it; others have to go on to their end."""
     again = f"--set seed={seed} --set steps={steps}" + "".join(f" --set {flag}=1" for flag in flags)
-    t.log(f"=== seed {seed}: tests/guest/run fuzzing-for-minutes --set count=1 {again}")
+    t.log(f"=== seed {seed}: tests/guest/run --icount shift=1 fuzzing-for-minutes --set count=1 {again}")
     vmm = start_fuzzer(t, seed, steps, flags)
     before, end = None, time.monotonic() + 120 + steps * SECONDS_PER_STEP
     while vmm.process.poll() is None and not re.search("^fuzz: (done|FAILED)", vmm.text(), re.M):

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -178,11 +179,20 @@ static void add_search(struct subject *subject)
 static int make_directory(struct subject *subject)
 {
 	const char *parent = getenv("TMPDIR");
+	struct statvfs mount;
 
 	if (asprintf(&subject->directory, "%s/vmm-plugin-check-XXXXXX",
 		    parent && parent[0] == '/' ? parent : "/tmp") < 0)
 		abort();
-	return mkdtemp(subject->directory) ? -1 : fail(subject->directory, strerror(errno));
+	if (!mkdtemp(subject->directory))
+		return fail(subject->directory, strerror(errno));
+	/* Plugins are copied there, and vmm loads none from such a place. */
+	if (statvfs(subject->directory, &mount) == 0 && mount.f_flag & ST_NOEXEC) {
+		rmdir(subject->directory);
+		return fail(subject->directory,
+			"is on a file system that is mounted noexec; set TMPDIR to another");
+	}
+	return -1;
 }
 
 static void remove_directory(const struct subject *subject)

@@ -236,8 +236,12 @@ static int32_t attach(void *object, const struct vmm_virtio_device *request, uin
 	struct passage *p;
 	int32_t ret;
 
-	if (request->struct_size != sizeof(below))
-		return request->struct_size < sizeof(below) ? VMM_E_INVAL : VMM_E_TOO_NEW;
+	if (request->struct_size < sizeof(below))
+		return VMM_E_INVAL;
+	/* What a later ABI appends is understood here only while it is all zero. */
+	for (uint64_t i = sizeof(below); i < request->struct_size; i++)
+		if (((const uint8_t *)request)[i])
+			return VMM_E_TOO_NEW;
 	if (!request->ops || !request->queue_sizes || !request->queue_count)
 		return VMM_E_INVAL;
 	p = passage_make(f, request);
@@ -246,6 +250,7 @@ static int32_t attach(void *object, const struct vmm_virtio_device *request, uin
 		return VMM_E_NOMEM;
 	}
 	below = *request;
+	below.struct_size = sizeof(below);
 	below.ops = &lower_ops;
 	below.ctx = p;
 	ret = f->lower.attach(f->transport, &below, &p->device);

@@ -151,6 +151,7 @@ int32_t fake_service(vmm_host *device, const char *what, uint32_t allowed)
 	fake_lock(host);
 	if (host->fail_after && !--host->fail_after) {
 		hit = 1;
+		host->fail_after = host->fail_on ? 1 : 0;
 		host->fault_hit = 1;
 		snprintf(host->error, sizeof(host->error), "injected fault in %s", what);
 	}
@@ -167,7 +168,16 @@ void fake_host_fail_after(struct fake_host *host, uint32_t n)
 {
 	fake_lock(host);
 	host->fail_after = n;
+	host->fail_on = 0;
 	host->fault_hit = 0;
+	fake_unlock(host);
+}
+
+void fake_host_fail_from(struct fake_host *host, uint32_t n)
+{
+	fake_host_fail_after(host, n);
+	fake_lock(host);
+	host->fail_on = 1;
 	fake_unlock(host);
 }
 

@@ -226,6 +226,7 @@ struct fake_host {
 	struct vmm_error error_arg;
 
 	uint32_t fail_after;
+	int fail_on; /* and all that follow */
 	int fault_hit;
 
 	int ram_fd;

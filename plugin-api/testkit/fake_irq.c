@@ -89,10 +89,15 @@ static int32_t irq_line_set(vmm_host *device, uint64_t id, uint32_t level)
 	struct fake_host *host = device->host;
 	struct fake_line *line;
 
+	if (level > 1) {
+		fake_problem(host, "device \"%s\" sets a line to %u; a level is 0 or 1", device->id,
+			level);
+		return VMM_E_INVAL;
+	}
 	fake_lock(host);
 	line = fake_object_get(device, KIND_LINE, id, "vmm.irq line_set");
 	if (line) {
-		line->level = level != 0;
+		line->level = level;
 		fake_line_update(host, line->gsi);
 	}
 	fake_unlock(host);

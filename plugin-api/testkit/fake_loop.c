@@ -135,8 +135,9 @@ void fake_post(
 	fake_lock(host);
 	*loop->posts_tail = post;
 	loop->posts_tail = &post->next;
-	fake_unlock(host);
+	/* Under the lock: behind it the post may run, and the host may end. */
 	(void)eventfd_write(loop->wake_fd, 1);
+	fake_unlock(host);
 }
 
 void fake_posts_drop(struct fake_host *host, vmm_host *owner)

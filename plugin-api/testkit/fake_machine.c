@@ -64,6 +64,8 @@ static int32_t machine_needs(vmm_host *device, uint64_t needs)
 	const struct vmm_device_type *type = device->type;
 	int32_t ret = fake_service(device, "vmm.machine needs", CTX_CONFIG);
 
+	if (ret == 0 && device->phase != PHASE_CREATE && device->phase != PHASE_BARE)
+		ret = VMM_E_PHASE;
 	if (ret < 0 || !type || type->size <= offsetof(struct vmm_device_type, needs))
 		return ret;
 	return needs & ~type->needs ? VMM_E_INVAL : 0;

@@ -2,11 +2,14 @@
 /*
  * vmm.stream: streams whose other end is the test.
  */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
 #include "fake_internal.h"
+
+#define STREAMS_MAX 64u /* of a host; more are not served */
 
 static void bytes_append(struct fake_bytes *buffer, const void *data, uint64_t bytes)
 {
@@ -71,6 +74,11 @@ static int32_t stream_open(
 	if (request->struct_size < sizeof(*request) || request->flags || !request->ops ||
 		!fake_loop_by_id(host, request->loop))
 		return VMM_E_INVAL;
+	if (request->ops->size <= offsetof(struct vmm_stream_ops, input_room) ||
+		!request->ops->input || !request->ops->input_room) {
+		vmm_set_error(request->error, "vmm.stream open: input and input_room are needed");
+		return VMM_E_INVAL;
+	}
 	if ((request->kind == VMM_STREAM_FILE || request->kind == VMM_STREAM_UNIX) &&
 		!request->path)
 		return VMM_E_INVAL;
@@ -209,23 +217,25 @@ static uint32_t deliver_input(struct fake_host *host, struct fake_stream_object 
 
 uint32_t fake_stream_turn(struct fake_host *host, uint64_t loop)
 {
-	struct fake_object *object, *next;
-	uint32_t count = 0;
+	uint64_t ids[STREAMS_MAX];
+	uint32_t count = 0, streams = 0;
 
 	fake_lock(host);
-	object = host->objects;
+	for (struct fake_object *object = host->objects; object && streams < STREAMS_MAX;
+		object = object->next)
+		if (object->kind == KIND_STREAM)
+			ids[streams++] = object->id;
 	fake_unlock(host);
-	for (; object; object = next) {
-		struct fake_stream_object *stream = (void *)object;
+	for (uint32_t i = 0; i < streams; i++) {
+		struct fake_stream_object *stream;
 
-		if (object->kind == KIND_STREAM && stream->request.loop == loop &&
-			started(object->owner)) {
-			count += deliver_events(host, stream);
-			count += deliver_input(host, stream);
-		}
 		fake_lock(host);
-		next = object->next;
+		stream = fake_object_peek(host, KIND_STREAM, ids[i]);
 		fake_unlock(host);
+		if (!stream || stream->request.loop != loop || !started(stream->object.owner))
+			continue;
+		count += deliver_events(host, stream);
+		count += deliver_input(host, stream);
 	}
 	return count;
 }

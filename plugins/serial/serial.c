@@ -372,7 +372,7 @@ static const struct vmm_option opt_irq = {
 	.default_text = "4",
 	.min = 3,
 	.max = 23,
-	.doc = "interrupt line, of no other device; COM1 has 4, COM2 has 3",
+	.doc = "interrupt line, which ports may share; COM1 has 4, COM2 has 3",
 	.since_minor = 1,
 };
 

@@ -22,6 +22,9 @@ enum blk_op_kind {
 
 struct blk_backend;
 
+/** A longer one is not done while the loop waits, even if that is only a copy. */
+#define BLK_LARGE_BYTES (1u << 20)
+
 /**
  * An operation. The owner's once it is done, but for `next` and `backend`; its memory stays until
  * the back end is destroyed.
@@ -31,7 +34,7 @@ struct blk_op {
 	uint32_t iov_count;          /* READ, WRITE: at most IOV_MAX */
 	const struct vmm_iovec *iov; /* laid out as struct iovec */
 	uint64_t offset_bytes;
-	uint64_t bytes; /* DISCARD, ZERO */
+	uint64_t bytes; /* READ, WRITE: at most so many */
 	int unmap;      /* ZERO: the blocks may be given back */
 	int refused;    /* with a negative result: it never began */
 	int64_t result; /* bytes done (SYNC: 0), or a negative errno */

@@ -67,6 +67,9 @@ static int prepare(struct uring_backend *uring, struct blk_op *op)
 		io_uring_prep_writev(sqe, FILE_INDEX, iov, op->iov_count, op->offset_bytes);
 	io_uring_sqe_set_data(sqe, op);
 	sqe->flags |= IOSQE_FIXED_FILE;
+	/* What is in the page cache would be copied before the submission returns. */
+	if (op->bytes > BLK_LARGE_BYTES)
+		sqe->flags |= IOSQE_ASYNC;
 	return 0;
 }
 
@@ -232,6 +235,7 @@ static int restrict_ring(struct io_uring *ring)
 		{.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_WRITEV},
 		{.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_FSYNC},
 		{.opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED, .sqe_flags = IOSQE_FIXED_FILE},
+		{.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED, .sqe_flags = IOSQE_ASYNC},
 		{.opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_UNREGISTER_FILES},
 	};
 

@@ -136,10 +136,15 @@ static uint32_t worker_reap(struct blk_backend *backend)
 {
 	struct worker_backend *worker = of(backend);
 	uint32_t count = blk_inline_reap_begin(&worker->inl, &worker->config.owner);
-	struct blk_op *refused = worker->refused;
 
-	worker->refused = NULL;
-	count += finish_list(worker, refused);
+	/* What done() submits may be refused again. It comes to an end, as nothing refused is tried
+	 * twice; and nobody else would come for the rest. */
+	while (worker->refused) {
+		struct blk_op *refused = worker->refused;
+
+		worker->refused = NULL;
+		count += finish_list(worker, refused);
+	}
 	count += finish_ended(worker);
 	blk_inline_reap_end(&worker->inl);
 	return count;

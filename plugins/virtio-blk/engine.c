@@ -90,11 +90,12 @@ static void rw_submit(struct blk_engine *engine, struct blk_request *request)
 
 	op->kind = request->type == BLK_T_IN ? BLK_OP_READ : BLK_OP_WRITE;
 	op->offset_bytes = request->offset_bytes;
+	op->bytes = request->bytes - request->done_bytes;
 	if (request->bounce) {
-		uint64_t left = request->bytes - request->done_bytes;
-
+		if (op->bytes > BLK_BOUNCE_BYTES)
+			op->bytes = BLK_BOUNCE_BYTES;
 		request->bounce_iov.base = request->bounce;
-		request->bounce_iov.bytes = left < BLK_BOUNCE_BYTES ? left : BLK_BOUNCE_BYTES;
+		request->bounce_iov.bytes = op->bytes;
 		if (op->kind == BLK_OP_WRITE)
 			blk_bounce_fill(request, request->bounce_iov.bytes);
 		op->iov = &request->bounce_iov;
@@ -228,8 +229,8 @@ static void sync_done(struct blk_engine *engine)
 	}
 	engine->sync_running = 0;
 	engine->sync_wanted_running = 0;
-	/* What a disk could not write it may forget, and say so once. Nothing is lost by a sync that
-	 * never began. */
+	/* What a disk could not write it may forget, and say so once. Nothing is lost by a sync
+	 * that never began. */
 	if (error && !engine->sync_op.refused && !engine->sync_error) {
 		engine->sync_error = error;
 		engine->owner.sync_failed(engine->owner.ctx, error);

@@ -4,8 +4,8 @@
  *
  * On a file system in memory nothing waits for a disk, and Linux has no other way to it than a
  * copy: io_uring, too, hands these files to threads of the kernel. On others RWF_NOWAIT does what
- * can be done without waiting. Both are bounded: behind a batch of so many bytes the rest takes the
- * usual way, so that other devices of the loop have their turn.
+ * can be done without waiting. Both are bounded: a large operation, and behind a batch of so many
+ * bytes the rest, takes the usual way, so that other devices of the loop have their turn.
  */
 #include "inline.h"
 
@@ -14,7 +14,7 @@
 #include <sys/uio.h>
 
 /* Some hundred microseconds of copying. */
-#define BATCH_BYTES (1 << 20)
+#define BATCH_BYTES ((int64_t)BLK_LARGE_BYTES)
 
 void blk_inline_init(struct blk_inline *inl, const struct blk_disk *disk, int try_cache)
 {
@@ -46,6 +46,10 @@ static int64_t move(struct blk_inline *inl, const struct blk_op *op)
 		result = preadv2(inl->disk->fd, iov, count, offset, RWF_NOWAIT);
 	else
 		return -EAGAIN;
+	/* Linux 5.9 and 5.10 say 0 where they would read ahead; if it is the end, a worker finds
+	 * it. */
+	if (result == 0 && inl->try_cache)
+		return -EAGAIN;
 	if (result >= 0)
 		return result;
 	if (errno != EOPNOTSUPP)
@@ -58,7 +62,7 @@ int blk_inline_try(struct blk_inline *inl, struct blk_op *op)
 {
 	int64_t result;
 
-	if (inl->reaping || inl->left_bytes <= 0)
+	if (inl->reaping || inl->left_bytes <= 0 || op->bytes > BLK_LARGE_BYTES)
 		return 0;
 	result = move(inl, op);
 	if (result == -EAGAIN)

@@ -70,7 +70,7 @@ const struct vmm_option *const blk_option_table[BLK_OPTION_COUNT] = {
 	[OPT_MAX_INFLIGHT] = OPTION(.name = "max_inflight", .type = VMM_OPT_SIZE,
 		.default_text = "64M", .min = 1 << 20, .max = 1ll << 32, .unit = "bytes",
 		.doc = "data of requests in flight at a time; more waits in the guest's queues"),
-	[OPT_SLOT] = OPTION(.name = "slot", .type = VMM_OPT_UINT, .min = 0, .max = 31,
+	[OPT_SLOT] = OPTION(.name = "slot", .type = VMM_OPT_UINT, .min = 0, .max = 4095,
 		.doc = "place on the bus of the transport; the next free one if not given"),
 };
 _Static_assert(OPT_COUNT == BLK_OPTION_COUNT, "options");

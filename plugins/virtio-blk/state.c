@@ -104,6 +104,8 @@ int32_t blk_state_reset(void *ctx)
 	blk->resetting = 1;
 	blk_queue_forget(blk);
 	blk_engine_cancel(&blk->engine);
+	/* For what was refused and nobody would come for. */
+	blk_engine_turn(&blk->engine);
 	if (!blk_engine_idle(&blk->engine))
 		return VMM_PENDING;
 	end_reset(blk);
@@ -163,7 +165,7 @@ int32_t blk_state_quiesce(void *ctx)
 	if (blk->quiesce != BLK_QUIESCE_NOT)
 		return 0;
 	blk->quiesce = BLK_QUIESCE_DRAIN;
-	blk_state_settle(blk);
+	blk_queue_batch_end(blk);
 	if (blk->quiesce == BLK_QUIESCE_DONE)
 		return 0;
 	blk->quiesce_pending = 1;

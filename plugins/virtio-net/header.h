@@ -37,6 +37,9 @@ _Static_assert(sizeof(struct net_hdr) == NET_HDR_BYTES, "virtio 1.2, 5.1.6");
 /** Length of an Ethernet header: nothing shorter is a frame. */
 #define NET_FRAME_MIN 14u
 
+/** What a VLAN tag adds to that. */
+#define NET_VLAN_BYTES 4u
+
 /**
  * Checks the private copy of a header that the driver wrote in front of a frame of frame_bytes, and
  * makes it safe to hand on: unknown flags and num_buffers are cleared, hdr_len, which a device must

@@ -131,6 +131,13 @@ static inline uint32_t net_tx_queue(uint32_t pair)
 bool net_rx_fill(struct net *net, uint32_t pair, uint64_t bytes);
 
 /**
+ * Judges a frame of `bytes`, header included, that somebody else wrote to the window's buffers from
+ * the start. False: the driver may not be given it, and it is counted as dropped. What it did not
+ * negotiate is taken out of the header (virtio 1.2, 5.1.4.1 and 5.1.6.4.1).
+ */
+bool net_rx_accept(struct net *net, uint32_t pair, uint64_t bytes);
+
+/**
  * A frame of `bytes`, header included, was written to the window's buffers from the start: pushes
  * the chains that it took. The driver sees them at the next flush.
  */

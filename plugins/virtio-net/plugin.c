@@ -59,8 +59,7 @@ static const struct vmm_option *const options[NET_OPT_COUNT] = {
 	[NET_OPT_HOSTFWD] = OPTION(.name = "hostfwd", .type = VMM_OPT_LIST,
 		.members = hostfwd_element, .member_count = 1, .max = 64,
 		.doc = "user: ports of this machine that lead to ports of the guest"),
-	[NET_OPT_OFFLOAD] = OPTION(.name = "offload", .type = VMM_OPT_BOOL,
-		.default_text = "false",
+	[NET_OPT_OFFLOAD] = OPTION(.name = "offload", .type = VMM_OPT_BOOL, .default_text = "false",
 		.doc = "user: the guest leaves checksums and cutting of TCP segments to the card"),
 	[NET_OPT_IFNAME] = OPTION(.name = "ifname", .type = VMM_OPT_STRING, .min = 1, .max = 15,
 		.doc = "tap: name of the device; made if it does not exist"),
@@ -69,8 +68,8 @@ static const struct vmm_option *const options[NET_OPT_COUNT] = {
 	[NET_OPT_VHOST] = OPTION(.name = "vhost", .type = VMM_OPT_ENUM, .default_text = "auto",
 		.enum_names = vhost_names, .enum_count = 3,
 		.doc = "tap: have the kernel move frames (vhost-net); auto: if it can"),
-	[NET_OPT_SLOT] = OPTION(.name = "slot", .type = VMM_OPT_UINT, .min = 1, .max = 31,
-		.doc = "place on the bus behind the transport; the next free one if not given"),
+	[NET_OPT_SLOT] = OPTION(.name = "slot", .type = VMM_OPT_UINT, .min = 0, .max = 4095,
+		.doc = "place on the bus of the transport; the next free one if not given"),
 };
 
 static const struct vmm_device_type net_type = {

@@ -56,10 +56,36 @@ static void pop_chains(struct net *net, uint32_t pair, uint64_t bytes)
 	}
 }
 
+/*
+ * Chains that were popped before may only be written to while the driver lets the device use its
+ * queues. Taking the last one again asks for that.
+ */
+static void put_back_last(struct net *net, uint32_t pair)
+{
+	struct net_window *window = &net->windows[pair];
+	const struct net_buffer *last = &window->buffers[window->count - 1];
+
+	net->virtio.unpop(net->transport, net->device, net_rx_queue(pair), last->id);
+	window->iov_count -= last->iov_count;
+	window->bytes -= last->bytes;
+	window->count--;
+}
+
 bool net_rx_fill(struct net *net, uint32_t pair, uint64_t bytes)
 {
 	struct net_window *window = &net->windows[pair];
+	uint32_t before = window->count;
 
+	if (before) {
+		put_back_last(net, pair);
+		pop_chains(net, pair, window->bytes + 1);
+		if (window->count < before) {
+			net->virtio.flush(net->transport, net->device, net_rx_queue(pair));
+			pop_chains(net, pair, window->bytes + 1);
+		}
+		if (window->count < before)
+			return false;
+	}
 	pop_chains(net, pair, bytes);
 	if (window->bytes < bytes && !full(net, window)) {
 		/* The queue may only have given us our share: a flush starts a new one. */
@@ -101,6 +127,37 @@ static void iov_write(struct vmm_iovec *iov, uint64_t offset, const void *data, 
 		bytes -= now;
 		offset = 0;
 	}
+}
+
+/* Reads from a list of buffers, which has so many bytes. */
+static void iov_read(const struct vmm_iovec *iov, void *data, uint64_t bytes)
+{
+	uint8_t *to = data;
+
+	for (; bytes > 0; iov++) {
+		uint64_t now = iov->bytes < bytes ? iov->bytes : bytes;
+
+		memcpy(to, iov->base, now);
+		to += now;
+		bytes -= now;
+	}
+}
+
+bool net_rx_accept(struct net *net, uint32_t pair, uint64_t bytes)
+{
+	struct net_window *window = &net->windows[pair];
+	const uint8_t none = 0;
+	struct net_hdr hdr;
+
+	iov_read(window->iov, &hdr, NET_HDR_BYTES);
+	if (net->features & NET_F_MTU && (hdr.gso_type & ~NET_GSO_ECN) == NET_GSO_NONE &&
+		bytes > NET_HDR_BYTES + NET_FRAME_MIN + NET_VLAN_BYTES + net->config.mtu) {
+		net->counters.rx_dropped++;
+		return false;
+	}
+	if (!(net->features & NET_F_GUEST_CSUM))
+		iov_write(window->iov, offsetof(struct net_hdr, flags), &none, sizeof(none));
+	return true;
 }
 
 void net_rx_done(struct net *net, uint32_t pair, uint64_t bytes)

@@ -76,7 +76,8 @@ static uint64_t longest(const struct net *net)
 {
 	if (net->features & (NET_F_GUEST_TSO4 | NET_F_GUEST_TSO6))
 		return NET_HDR_BYTES + NET_FRAME_MAX;
-	return NET_HDR_BYTES + 18u + (net->config.mtu ? net->config.mtu : 1500u);
+	return NET_HDR_BYTES + NET_FRAME_MIN + NET_VLAN_BYTES +
+	       (net->config.mtu ? net->config.mtu : 1500u);
 }
 
 /* Reads one frame into the window. Returns 1 if there may be more, else 0. */
@@ -104,7 +105,7 @@ static int read_frame(struct tap_queue *queue)
 		net->counters.rx_dropped++;
 	else if ((uint64_t)bytes > window->bytes)
 		net_rx_drop(net, queue->pair);
-	else
+	else if (net_rx_accept(net, queue->pair, (uint64_t)bytes))
 		net_rx_done(net, queue->pair, (uint64_t)bytes);
 	return 1;
 }

@@ -43,6 +43,7 @@ void vio_config_reset_locked(struct vio_config *config)
 		memcpy(config->shadow, config->device, config->bytes);
 	config->written_from = 0;
 	config->written_to = 0;
+	atomic_store_explicit(&config->written, false, memory_order_relaxed);
 	config->generation = 0;
 	config->changed = false;
 }
@@ -85,6 +86,7 @@ static void note_written(struct vio_config *config, uint32_t from, uint32_t to)
 		config->written_from = from;
 	if (nothing || to > config->written_to)
 		config->written_to = to;
+	atomic_store_explicit(&config->written, true, memory_order_relaxed);
 }
 
 void vio_config_write(struct vio_device *d, uint64_t offset, uint32_t width, uint64_t value)
@@ -140,6 +142,7 @@ void vio_config_deliver(struct vio_device *d)
 	to = config->written_to;
 	config->written_from = 0;
 	config->written_to = 0;
+	atomic_store_explicit(&config->written, false, memory_order_relaxed);
 	if (config->bytes)
 		memcpy(config->seen, config->shadow, config->bytes);
 	pthread_mutex_unlock(&d->lock);

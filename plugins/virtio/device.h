@@ -5,8 +5,8 @@
  *
  * Who owns what. vCPU threads write the register file, under `lock`. Rings and everything that
  * calls the device plugin belong to the device's loop. The two meet in three places: `work`, bits
- * under the lock that say what the loop is to do, with an eventfd to wake it; `gate`, an atomic that
- * stops ring work at once; and the interrupt state, with a lock of its own.
+ * under the lock that say what the loop is to do, with an eventfd to wake it; `gate`, an atomic
+ * that stops ring work at once; and the interrupt state, with a lock of its own.
  *
  * Order of locks: nothing that takes another lock is called under `lock`; under irq.lock only
  * the bus is called, for the level of the line.
@@ -97,6 +97,7 @@ struct vio_queue {
 #define WORK_RESCAN   0x4u  /* DMA is allowed again: look at all queues */
 #define WORK_CONFIG   0x8u  /* the driver wrote config space */
 #define WORK_STOP     0x10u /* the machine stops */
+#define WORK_TAKE     0x20u /* the gate was closed: kernel back ends have to stop, too */
 
 /* Bits of the gate: rings are not touched while one is set. */
 #define GATE_NO_DMA 0x1u /* the guest forbids it */
@@ -122,6 +123,7 @@ struct vio_config {
 	uint8_t *write_mask;               /* bits that the driver may write */
 	uint8_t *seen;                     /* the loop's copy of the shadow, for config_written */
 	uint32_t written_from, written_to; /* what the driver wrote; from == to: nothing */
+	_Atomic bool written;              /* likewise: the loop looks without the lock */
 	uint32_t generation;
 	bool changed; /* since the generation was read */
 };

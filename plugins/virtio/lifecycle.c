@@ -69,7 +69,36 @@ static void activate(struct vio_device *d)
 		vio_break(d, wrong);
 		return;
 	}
+	vio_config_deliver(d);
 	rescan(d);
+}
+
+static bool has_given(const struct vio_device *d)
+{
+	for (uint32_t i = 0; i < d->queue_count; i++)
+		if (d->queues[i].given)
+			return true;
+	return false;
+}
+
+/*
+ * A kernel back end goes on whatever the gate says. So a device that gave queues away is reset,
+ * which makes it take them back, and activated again: it cannot give them away while the gate is
+ * closed. One that takes its time for that, or keeps them, is left to the driver's reset.
+ */
+static void take_given(struct vio_device *d)
+{
+	if (d->reset_called || !has_given(d))
+		return;
+	d->reset_called = true;
+	if (d->ops->reset(d->ctx) != VMM_PENDING && d->reset_called) {
+		d->reset_called = false;
+		if (!has_given(d) && d->ops->activate(d->ctx, driver_features(d)) == 0)
+			return;
+		d->active = false;
+		stop_queues(d);
+	}
+	vio_break(d, "its queues were taken back from the kernel");
 }
 
 static void finish_reset(struct vio_device *d)
@@ -135,8 +164,10 @@ void vio_work_cb(void *ctx, int32_t fd, uint32_t events)
 	}
 	if (work & WORK_ACTIVATE)
 		activate(d);
-	if (d->active && work & (WORK_ACTIVATE | WORK_CONFIG))
+	if (d->active && work & WORK_CONFIG)
 		vio_config_deliver(d);
+	if (d->active && work & WORK_TAKE && !vio_gate_open(d))
+		take_given(d);
 	if (d->active && work & WORK_RESCAN)
 		rescan(d);
 }
@@ -163,6 +194,7 @@ void vio_break(struct vio_device *d, const char *text)
 		told = true;
 	}
 	pthread_mutex_unlock(&d->lock);
+	vio_work_add(d, WORK_TAKE);
 	vmm_guest_errorf(&d->transport->log, d->owner, "needs-reset",
 		"the device stops until the driver resets it: %s", text);
 	if (told)

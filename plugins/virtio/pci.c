@@ -114,6 +114,7 @@ static void bus_master_changed(void *ctx, uint32_t enabled)
 
 	if (!enabled) {
 		atomic_fetch_or_explicit(&d->gate, GATE_NO_DMA, memory_order_release);
+		vio_work_add(d, WORK_TAKE);
 		return;
 	}
 	atomic_fetch_and_explicit(&d->gate, ~GATE_NO_DMA, memory_order_release);

@@ -40,6 +40,14 @@ int32_t vio_queue_pop(struct vio_queue *queue, struct vmm_virtio_chain *chain)
 	ret = virtq_pop(&queue->ring, chain);
 	if (queue->ring.complaint || queue->ring.broken)
 		respond(queue);
+	/* The driver wrote configuration before it added the chain: the device has to be told
+	 * first. */
+	if (ret == 1 &&
+		atomic_load_explicit(&queue->device->config.written, memory_order_relaxed)) {
+		virtq_unpop(&queue->ring, chain->id);
+		vio_signal(queue->doorbell_fd);
+		return 0;
+	}
 	if (!ret && queue->ring.starved && !queue->notifying)
 		vio_signal(queue->doorbell_fd);
 	return ret;

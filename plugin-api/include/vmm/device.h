@@ -9,7 +9,7 @@
  *   create     makes the object; opens what the config names                    may fail
  *   bind       asks other devices for their interfaces (query_ref)              may fail
  *   realize    adds regions, interrupts, functions on a bus, queues, tables     may fail
- *   start      last step before the vCPUs run; loops run from here on           may fail
+ *   start      last step before loops and vCPUs run                             may fail
  *   quiesce    [loop] vCPUs are stopped: finish and flush work in flight        may be pending
  *   unrealize  undo realize
  *   destroy    undo create; no callback of this instance is running or comes any more

@@ -202,7 +202,9 @@ struct vmm_virtio {
 
 	/**
 	 * Hands a queue to a kernel back end: the transport does not touch ring or kick fd until
-	 * ring_take. [loop], between activate and reset.
+	 * ring_take. Where the driver forbids DMA, or the device has to be reset, the transport
+	 * has queues taken back by reset, and activate at once. VMM_E_PHASE: that is so now.
+	 * [loop], between activate and reset.
 	 */
 	int32_t (*ring_give)(
 		void *transport, uint64_t device, uint32_t queue, struct vmm_virtio_ring *ret_ring);

@@ -377,8 +377,10 @@ static uint32_t new_message(struct machine *m, struct fake_virtio *d)
 static void p13_messages_that_are_no_interrupt_kill_their_vector_only(void **state)
 {
 	static const uint64_t bad[] = {0, 0x1000, 0xfed00000, 0xfef00000, 0x1fee00000, UINT64_MAX};
+	static const uint32_t odd[] = {0, 0x300, 0x700, 0xffff0000, UINT32_MAX};
 	struct machine *m = *state;
 	struct fake_virtio *d = &m->drivers[MACHINE_RANDOM];
+	uint64_t before;
 	uint32_t data;
 
 	machine_init(m, MACHINE_RANDOM, MACHINE_INTERRUPTS);
@@ -390,6 +392,15 @@ static void p13_messages_that_are_no_interrupt_kill_their_vector_only(void **sta
 		machine_good(m, MACHINE_RANDOM);
 		fake_settle(m->host);
 		assert_int_equal(fake_msi_count(m->host, data), 0);
+	}
+	/* Data that says more than a vector, or one that is none. */
+	for (uint32_t i = 0; i < sizeof(odd) / sizeof(*odd); i++) {
+		fake_msix_program(&d->pci, 1, odd[i]);
+		before = fake_msi_count(m->host, data);
+		machine_good(m, MACHINE_RANDOM);
+		fake_settle(m->host);
+		assert_int_equal(fake_msi_count(m->host, data), before);
+		machine_others_good(m, MACHINE_RANDOM);
 	}
 	fake_msix_program(&d->pci, 1, data);
 	machine_good(m, MACHINE_RANDOM);

@@ -101,6 +101,30 @@ static void reads_go_to_workers_where_the_cache_cannot_be_asked(void **state)
 	host_end(&rig);
 }
 
+/* Without memory for that: each fails, and none stays and keeps the device from a reset. */
+static void h21_discards_that_no_worker_takes_fail(void **state)
+{
+	enum { COUNT = 9 };
+	struct blk_wire_segment segment = {htole64(64), htole32(8), 0};
+	struct rig_request requests[COUNT];
+	struct rig rig;
+
+	host_open(&rig, *state, RIG_IMAGE_BYTES, NULL);
+	host_run(&rig, *state, NULL);
+	for (uint32_t i = 0; i < COUNT; i++)
+		rig_add_request(&rig, 0, &requests[i], BLK_T_DISCARD, 0, &segment, sizeof(segment));
+	transport_notify(rig.transport, 0);
+	fake_host_fail_from(rig.host, 1);
+	fake_settle(rig.host);
+	for (uint32_t i = 0; i < COUNT; i++)
+		assert_int_equal(requests[i].status, BLK_S_IOERR);
+	fake_host_fail_after(rig.host, 0);
+	rig_assert_alive(&rig);
+	transport_reset(rig.transport);
+	assert_true(rig_reset_ends(&rig));
+	host_end(&rig);
+}
+
 /*
  * ---- Resets and stops ----
  */
@@ -304,6 +328,7 @@ int main(void)
 		WITH(h4_a_ring_that_takes_nothing_for_a_while_gets_all_later, "io_uring"),
 		WITH(h22_a_kernel_without_task_work_has_a_ring_all_the_same, "io_uring"),
 		WITH(reads_go_to_workers_where_the_cache_cannot_be_asked, "worker"),
+		BOTH(h21_discards_that_no_worker_takes_fail),
 		WITH(r7_reset_ends_a_write_that_was_done_in_part, "worker"),
 		WITH(r7_reset_does_not_wait_for_the_sync_of_a_write, "worker"),
 		BOTH(b15_reset_ends_zeroes_that_were_written_in_part),

@@ -246,7 +246,7 @@ static void b7_read_only_disk_is_not_written(void **state)
 /* More pieces than one system call takes. */
 static void b9_many_segments_are_served_in_slices(void **state)
 {
-	enum { PIECES = 1020, PIECE = 256 };
+	enum { PIECES = 1030, PIECE = 256 };
 	struct rig rig;
 	struct blk_wire_header header = {.type = htole32(BLK_T_OUT), .sector = htole64(64)};
 	struct vmm_iovec iov[PIECES + 2];
@@ -266,6 +266,29 @@ static void b9_many_segments_are_served_in_slices(void **state)
 	assert_true(rig_sector_is(&rig, 64 + sizeof(data) / 512 - 1, 0x3c));
 	assert_true(
 		rig_sector_is(&rig, 64 + sizeof(data) / 512, (uint8_t)(64 + sizeof(data) / 512)));
+	rig_close(&rig);
+}
+
+/* The device has its own copy of what it was asked for. */
+static void r1_header_that_changes_under_a_request_changes_nothing(void **state)
+{
+	struct rig rig;
+	struct rig_request request;
+	uint8_t data[BLK_SECTOR_BYTES];
+	uint32_t pops;
+
+	rig_start(&rig, *state, NULL);
+	memset(data, 0x3c, sizeof(data));
+	rig_add_request(&rig, 0, &request, BLK_T_OUT, 64, data, sizeof(data));
+	pops = rig.transport->pops;
+	transport_notify(rig.transport, 0);
+	while (rig.transport->pops == pops)
+		fake_run_once(rig.host, 0);
+	memset(&request.header, 0xff, sizeof(request.header));
+	rig_wait(&rig, 1);
+	assert_int_equal(request.status, BLK_S_OK);
+	assert_true(rig_sector_is(&rig, 64, 0x3c));
+	assert_true(rig_sector_is(&rig, 65, 65));
 	rig_close(&rig);
 }
 
@@ -491,6 +514,7 @@ int main(void)
 		BOTH(b6_unknown_types_are_unsupported),
 		BOTH(b7_read_only_disk_is_not_written),
 		BOTH(b9_many_segments_are_served_in_slices),
+		BOTH(r1_header_that_changes_under_a_request_changes_nothing),
 		BOTH(b11_flush_with_data_and_sector_is_a_flush),
 		BOTH(b11_flush_storm_ends),
 		BOTH(b12_get_id_fits_its_buffer),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads and writes that are done on the loop itself, of an image in memory and of what is in the page
- * cache: that they are, for how long, and when the guest is told.
+ * Reads and writes that are done on the loop itself, of an image in memory and of what is in the
+ * page cache: that they are, for how long, and when the guest is told.
  */
 #include <errno.h>
 #include <linux/magic.h>
@@ -86,8 +86,7 @@ static void guest_is_told_of_large_requests_while_the_next_are_copied(void **sta
 
 	start_in_memory(&rig, *state);
 	for (uint32_t i = 0; i < 4; i++)
-		rig_add_request(
-			&rig, 0, &requests[i], BLK_T_IN, i * 256, data[i], sizeof(data[i]));
+		rig_add_request(&rig, 0, &requests[i], BLK_T_IN, i * 256, data[i], sizeof(data[i]));
 	before = rig.transport->flushes;
 	rig_kick(&rig, 0);
 	assert_int_equal(rig.transport->flushes - before, 4);
@@ -111,6 +110,36 @@ static void what_is_in_the_page_cache_needs_no_worker(void **state)
 	rig_close(&rig);
 }
 
+/* As Linux 5.10 does it where it would read ahead. */
+static void a_cache_that_gives_nothing_is_not_the_end_of_the_image(void **state)
+{
+	struct rig rig;
+
+	rig_start(&rig, *state, NULL);
+	syscalls_reset();
+	syscalls_shorten(CALL_READ, 0, 1);
+	assert_int_equal(rig_do(&rig, BLK_T_IN, 6, sector, sizeof(sector)), BLK_S_OK);
+	assert_int_equal(sector[0], 6);
+	assert_int_equal(syscalls_hit(), 1);
+	rig_close(&rig);
+}
+
+static void a_large_request_is_not_copied_on_the_loop(void **state)
+{
+	static uint8_t data[(1 << 20) + BLK_SECTOR_BYTES];
+	struct rig rig;
+
+	start_in_memory(&rig, *state);
+	/* These faults are on the way of the loop and of workers, not of a ring. */
+	syscalls_fail(CALL_READ, EIO, 1);
+	assert_int_equal(rig_do(&rig, BLK_T_IN, 3, data, sizeof(data)), BLK_S_OK);
+	assert_int_equal(data[0], 3);
+	assert_int_equal(
+		data[sizeof(data) - 1], (uint8_t)(3 + sizeof(data) / BLK_SECTOR_BYTES - 1));
+	assert_int_equal(syscalls_hit(), 0);
+	rig_close(&rig);
+}
+
 #define WITH(name, backend)                                                                        \
 	{                                                                                          \
 #name " [" backend "]", name, NULL, NULL, (void *)(uintptr_t)backend               \
@@ -124,6 +153,8 @@ int main(void)
 		WITH(image_in_memory_holds_the_loop_up_for_a_mebibyte_at_most, "io_uring"),
 		BOTH(guest_is_told_of_large_requests_while_the_next_are_copied),
 		WITH(what_is_in_the_page_cache_needs_no_worker, "worker"),
+		WITH(a_cache_that_gives_nothing_is_not_the_end_of_the_image, "worker"),
+		WITH(a_large_request_is_not_copied_on_the_loop, "io_uring"),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,6 +125,7 @@ static void b15_zeroing_the_whole_disk_is_off_the_loop_and_reads_go_on(void **st
 	for (uint32_t i = 0; i < COUNT; i++)
 		assert_int_equal(requests[i].status, BLK_S_OK);
 	assert_int_equal(read.status, BLK_S_OK);
+	assert_int_not_equal(rig.transport->used[COUNT].id, read.id); /* not the last one to end */
 	assert_true(rig_sector_is(&rig, RIG_SECTORS - 1, 0));
 	rig_close(&rig);
 }

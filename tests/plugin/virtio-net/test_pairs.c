@@ -7,12 +7,13 @@
 #include <errno.h>
 #include <linux/if_tun.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static bool refuse_queues;
+static bool refuse_queues, refuse_taps;
 
 /* What the plugin calls. */
 __attribute__((visibility("default"))) int ioctl(int fd, unsigned long request, ...)
@@ -23,7 +24,7 @@ __attribute__((visibility("default"))) int ioctl(int fd, unsigned long request, 
 	va_start(args, request);
 	arg = va_arg(args, void *);
 	va_end(args);
-	if (refuse_queues && request == TUNSETQUEUE) {
+	if ((refuse_queues && request == TUNSETQUEUE) || (refuse_taps && request == TUNSETIFF)) {
 		errno = EPERM;
 		return -1;
 	}
@@ -148,6 +149,19 @@ static void n9_command_that_the_tap_refuses_is_an_error(void **state)
 	tap_close(&table);
 }
 
+static void h11_a_tap_without_permission_says_what_to_do(void **state)
+{
+	struct rig *rig = rig_host(0);
+
+	(void)state;
+	refuse_taps = true;
+	assert_true(fake_device_add(rig->host, "virtio-net", "net0",
+			    FAKE_OPTIONS("transport=v0", TAP_OPTIONS, "ifname=tap7"), NULL) < 0);
+	refuse_taps = false;
+	assert_non_null(strstr(fake_error(rig->host), "CAP_NET_ADMIN"));
+	rig_close(rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +170,7 @@ int main(void)
 		cmocka_unit_test(n9_command_that_the_tap_refuses_is_an_error),
 		cmocka_unit_test(pairs_that_the_driver_uses_carry_frames),
 		cmocka_unit_test(deleted_device_with_pairs_lives_through_a_reset),
+		cmocka_unit_test(h11_a_tap_without_permission_says_what_to_do),
 	};
 
 	if (!tap_possible())

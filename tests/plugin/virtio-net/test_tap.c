@@ -16,6 +16,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#define DATA_VALID 2u /* VIRTIO_NET_HDR_F_DATA_VALID */
+
 static int writes_until_error, write_error, writes;
 
 /* What the plugin calls. */
@@ -27,6 +29,18 @@ __attribute__((visibility("default"))) ssize_t writev(int fd, const struct iovec
 		return -1;
 	}
 	return syscall(SYS_writev, fd, iov, count);
+}
+
+/* What the kernel writes in front of a frame whose checksum it has seen already. */
+static uint8_t read_flags;
+
+__attribute__((visibility("default"))) ssize_t readv(int fd, const struct iovec *iov, int count)
+{
+	ssize_t bytes = syscall(SYS_readv, fd, iov, count);
+
+	if (bytes > 0)
+		*(uint8_t *)iov[0].iov_base |= read_flags;
+	return bytes;
 }
 
 static void frames_pass_both_ways(void **state)
@@ -269,6 +283,66 @@ static void n8_flood_without_buffers(void **state)
 	tap_close(&table);
 }
 
+/* Virtio 1.2, 5.1.6.4.1. */
+static void what_was_not_negotiated_is_not_in_the_header(void **state)
+{
+	static const uint64_t features[] = {TAP_MERGE, FAKE_VIRTIO_ALL};
+
+	(void)state;
+	read_flags = DATA_VALID;
+	for (uint32_t i = 0; i < 2; i++) {
+		struct table table =
+			tap_open(FAKE_OPTIONS(TAP_OPTIONS, "ifname=tap7"), features[i]);
+
+		tap_carries(&table, 60);
+		assert_int_equal(table.rig->hdr[0], i ? DATA_VALID : 0);
+		tap_close(&table);
+	}
+	read_flags = 0;
+}
+
+/* Virtio 1.2, 5.1.4.1. */
+static void frames_beyond_the_mtu_are_dropped(void **state)
+{
+	struct table table =
+		tap_open(FAKE_OPTIONS(TAP_OPTIONS, "ifname=tap7", "mtu=1000"), FAKE_VIRTIO_ALL);
+	struct rig *rig = table.rig;
+
+	(void)state;
+	rig_fill(rig, 0, 16, 2048);
+	tap_host_send(table.end, 14 + 1000 + 5, 0x11);
+	tap_host_send(table.end, 14 + 1000 + 4, 0x22);
+	tap_receive(rig, 0);
+	assert_int_equal(rig->frame[500], 0x22);
+	tap_close(&table);
+}
+
+/* Buffers that the device has popped before are not written to either. */
+static void p8_without_bus_master_nothing_is_received(void **state)
+{
+	struct table table = tap_open(FAKE_OPTIONS(TAP_OPTIONS, "ifname=tap7"), TAP_MERGE);
+	struct rig *rig = table.rig;
+
+	(void)state;
+	tap_carries(&table, 60);
+	fake_settle(rig->host);
+	while (rig_take(rig, 0))
+		;
+	fake_pci_command(&rig->driver.pci, FAKE_PCI_CMD_BUS_MASTER, 0);
+	tap_host_send(table.end, 1000, 0x77);
+	fake_settle(rig->host);
+	for (uint32_t head = 0; head < 256; head++) {
+		const uint8_t *buffer = fake_ram(rig->host, rig->gpas[0][head], 1000);
+
+		assert_true(!rig->gpas[0][head] || buffer[500] != 0x77);
+	}
+	fake_pci_command(&rig->driver.pci, FAKE_PCI_CMD_BUS_MASTER, 1);
+	tap_receive(rig, 0);
+	assert_int_equal(rig->frame[500], 0x77);
+	tap_carries(&table, 60);
+	tap_close(&table);
+}
+
 /* Frames that waited for an earlier driver may be in a form that this one did not accept. */
 static void frames_for_an_earlier_driver_are_dropped(void **state)
 {
@@ -325,6 +399,9 @@ int main(void)
 		cmocka_unit_test(n7_frame_over_several_buffers_or_none),
 		cmocka_unit_test(n6_frame_that_does_not_fit_is_dropped),
 		cmocka_unit_test(n8_flood_without_buffers),
+		cmocka_unit_test(what_was_not_negotiated_is_not_in_the_header),
+		cmocka_unit_test(frames_beyond_the_mtu_are_dropped),
+		cmocka_unit_test(p8_without_bus_master_nothing_is_received),
 		cmocka_unit_test(frames_for_an_earlier_driver_are_dropped),
 		cmocka_unit_test(n12_floods_both_ways_with_resets),
 	};

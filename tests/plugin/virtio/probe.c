@@ -72,6 +72,9 @@ static int32_t reset(void *ctx)
 
 	p->resets++;
 	p->held_count = 0;
+	if (p->given)
+		p->virtio.ring_take(p->transport, p->device, p->given - 1, p->given_next);
+	p->given = 0;
 	if (p->reset_at_once)
 		p->virtio.reset_done(p->transport, p->device);
 	return p->reset_pending ? VMM_PENDING : 0;
@@ -82,6 +85,7 @@ static void config_written(void *ctx, uint32_t offset, uint32_t bytes, const uin
 	struct probe *p = ctx;
 
 	p->config_writes++;
+	p->config_chains = p->chains;
 	p->config_offset = offset;
 	p->config_bytes = bytes;
 	memcpy(p->config_seen, config, PROBE_CONFIG_BYTES);

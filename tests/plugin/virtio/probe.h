@@ -57,6 +57,8 @@ struct probe {
 	_Atomic uint32_t reset_pending; /* reset returns VMM_PENDING */
 	_Atomic uint32_t reset_at_once; /* reset calls reset_done() by itself */
 	_Atomic uint32_t activate_fails;
+	uint32_t given;      /* 1 + the queue that reset takes back from a kernel back end */
+	uint32_t given_next; /* where that stopped */
 	void (*after_each)(void *ctx); /* PROBE_EACH: what the guest does meanwhile */
 	void *after_each_ctx;
 	void (*after_all)(void *ctx); /* what it does when the device has popped all there is */
@@ -71,6 +73,7 @@ struct probe {
 	_Atomic uint64_t features;
 	_Atomic uint32_t config_writes;
 	uint32_t config_offset, config_bytes;
+	uint32_t config_chains; /* chains before the last of them */
 	uint8_t config_seen[PROBE_CONFIG_BYTES];
 
 	struct {

@@ -138,6 +138,59 @@ static void ring_with_chains_that_were_not_shown_is_given_when_they_are(void **s
 	assert_int_equal(p->virtio.ring_take(p->transport, p->device, 0, 1), 0);
 }
 
+/* What the kernel has is taken back, and is not given again before there may be DMA. */
+static void p8_without_bus_master_a_back_end_stops(void **state)
+{
+	struct probe_machine *m = *state;
+	struct probe *p = m->probe;
+	struct fake_virtio *d = &m->driver;
+	struct vmm_virtio_ring ring = {.struct_size = sizeof(ring)};
+	uint32_t resets, activations;
+
+	fake_virtio_init(d, FAKE_VIRTIO_ALL);
+	probe_expect_alive(m, 1, 0);
+	assert_int_equal(p->virtio.ring_give(p->transport, p->device, 1, &ring), 0);
+	p->given = 2;
+	p->given_next = ring.next_available;
+	resets = p->resets;
+	activations = p->activations;
+	fake_pci_command(&d->pci, FAKE_PCI_CMD_BUS_MASTER, 0);
+	fake_settle(m->host);
+	assert_int_equal(p->resets, resets + 1);
+	assert_int_equal(p->activations, activations + 1);
+	assert_int_equal(p->virtio.ring_give(p->transport, p->device, 1, &ring), VMM_E_PHASE);
+	fake_pci_command(&d->pci, FAKE_PCI_CMD_BUS_MASTER, 1);
+	fake_settle(m->host);
+	probe_expect_alive(m, 1, 0);
+	assert_int_equal(p->resets, resets + 1);
+}
+
+static void a_device_that_keeps_given_rings_needs_a_reset(void **state)
+{
+	struct probe_machine *m = *state;
+	struct probe *p = m->probe;
+	struct fake_virtio *d = &m->driver;
+	struct vmm_virtio_ring ring = {.struct_size = sizeof(ring)};
+
+	for (uint32_t pending = 0; pending < 2; pending++) {
+		uint32_t resets;
+
+		fake_virtio_init(d, FAKE_VIRTIO_ALL);
+		resets = p->resets;
+		assert_int_equal(p->virtio.ring_give(p->transport, p->device, 0, &ring), 0);
+		p->reset_pending = pending;
+		fake_pci_command(&d->pci, FAKE_PCI_CMD_BUS_MASTER, 0);
+		fake_settle(m->host);
+		fake_pci_command(&d->pci, FAKE_PCI_CMD_BUS_MASTER, 1);
+		assert_true(fake_virtio_status(d) & FAKE_VIRTIO_NEEDS_RESET);
+		assert_int_equal(p->resets, resets + 1);
+		p->reset_pending = 0;
+		if (pending)
+			p->virtio.reset_done(p->transport, p->device);
+		probe_expect_alive(m, 0, 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +199,8 @@ int main(void)
 		PROBE_TESTS(reset_takes_a_given_ring_back),
 		PROBE_TESTS(ring_without_a_vector_is_relayed),
 		PROBE_TESTS(ring_with_chains_that_were_not_shown_is_given_when_they_are),
+		PROBE_TEST(p8_without_bus_master_a_back_end_stops, probe_on_pci),
+		PROBE_TEST(a_device_that_keeps_given_rings_needs_a_reset, probe_on_pci),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -161,6 +161,56 @@ static void writes_before_a_reset_are_not_told_behind_it(void **state)
 	assert_int_equal(m->probe->config_writes, 0);
 }
 
+static void add_chain(struct fake_virtio *d)
+{
+	struct fake_virtio_buffer in = {fake_virtio_alloc(d, 8, 8), 8, 1};
+
+	fake_virtio_add(d, 0, &in, 1, 0);
+}
+
+static void chains_that_wait_at_driver_ok_come_behind_config(void **state)
+{
+	struct probe_machine *m = *state;
+	struct fake_virtio *d = &m->driver;
+
+	fake_virtio_reset(d);
+	fake_virtio_negotiate(d, VERSION_1);
+	fake_virtio_config_write(d, PROBE_WRITABLE, 1, 0x70);
+	fake_virtio_queue_setup(d, 0, 0, FAKE_VIRTIO_NO_VECTOR);
+	add_chain(d);
+	fake_virtio_driver_ok(d);
+	fake_settle(m->host);
+	assert_int_equal(m->probe->chains, 1);
+	assert_int_equal(m->probe->config_writes, 1);
+	assert_int_equal(m->probe->config_chains, 0);
+}
+
+/* While the device works on a chain: config is written, and then another chain is added. */
+static void write_and_add(void *ctx)
+{
+	struct probe_machine *m = ctx;
+
+	m->probe->after_each = NULL;
+	fake_virtio_config_write(&m->driver, PROBE_WRITABLE, 1, 0x70);
+	add_chain(&m->driver);
+}
+
+static void chains_that_are_added_behind_a_write_come_behind_it(void **state)
+{
+	struct probe_machine *m = *state;
+
+	fake_virtio_init(&m->driver, FAKE_VIRTIO_ALL);
+	m->probe->mode = PROBE_EACH;
+	m->probe->after_each = write_and_add;
+	m->probe->after_each_ctx = m;
+	add_chain(&m->driver);
+	fake_virtio_kick(&m->driver, 0);
+	fake_settle(m->host);
+	assert_int_equal(m->probe->chains, 2);
+	assert_int_equal(m->probe->config_writes, 1);
+	assert_int_equal(m->probe->config_chains, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +221,8 @@ int main(void)
 		PROBE_TESTS(config_written_before_driver_ok_is_told_after_activation),
 		PROBE_TESTS(writes_before_driver_ok_are_told_as_one),
 		PROBE_TESTS(writes_before_a_reset_are_not_told_behind_it),
+		PROBE_TESTS(chains_that_wait_at_driver_ok_come_behind_config),
+		PROBE_TESTS(chains_that_are_added_behind_a_write_come_behind_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,6 +86,61 @@ static void r3_requests_while_another_vcpu_kicks(void **state)
 	vcpu_stop(&other);
 }
 
+static void kick_all(struct fake_virtio *d, uint32_t round)
+{
+	for (uint32_t q = 0; q < PROBE_QUEUES; q++)
+		fake_virtio_kick(d, q);
+	if (round % 8 == 0)
+		sched_yield();
+}
+
+static void r3_request(struct fake_virtio *d)
+{
+	const struct fake_virtio_buffer in = {fake_virtio_alloc(d, 64, 64), 64, 1};
+
+	fake_virtio_add(d, 1, &in, 1, 0);
+	fake_virtio_kick(d, 1);
+	assert_int_equal(wait_used(d, 1), 64);
+}
+
+/* Requests are there, another vCPU kicks, and the loop gives them back when the reset comes; behind
+ * it nothing is written and nothing interrupts. */
+static void r3_resets_under_requests_while_another_vcpu_kicks(void **state)
+{
+	struct probe_machine *m = *state;
+	struct fake_virtio *d = &m->driver;
+	uint64_t ram = d->ram_next;
+	struct vcpu other;
+
+	fake_virtio_init(d, FAKE_VIRTIO_ALL);
+	vcpu_start(&other, m, kick_all);
+	for (uint32_t round = 0; round < 200; round++) {
+		struct fake_virtio_buffer in = {0, 64, 1};
+		uint32_t used[PROBE_QUEUES];
+
+		in.gpa = fake_virtio_alloc(d, 64, 64);
+		for (uint32_t q = 0; q < PROBE_QUEUES; q++)
+			for (uint32_t i = 0; i < 8; i++)
+				fake_virtio_add(d, q, &in, 1, 0);
+		for (uint32_t i = 0; i < round % 16; i++)
+			sched_yield();
+		fake_virtio_set_status(d, 0);
+		while (fake_virtio_status(d))
+			sched_yield();
+		for (uint32_t q = 0; q < PROBE_QUEUES; q++)
+			used[q] = fake_virtio_used_index(d, q);
+		for (uint32_t i = 0; i < 4; i++)
+			sched_yield();
+		for (uint32_t q = 0; q < PROBE_QUEUES; q++)
+			assert_int_equal(fake_virtio_used_index(d, q), used[q]);
+		d->ram_next = ram;
+		fake_virtio_init(d, FAKE_VIRTIO_ALL);
+	}
+	vcpu_stop(&other);
+	assert_int_equal(m->probe->activations, m->probe->resets + 1);
+	r3_request(d);
+}
+
 /* R2: descriptors of the heads 0 to 3, good and bad, at any time. In words, as a vCPU writes them:
  * an address in one, length, flags and next in the other. */
 #define R2_HEADS 4u
@@ -291,6 +346,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PROBE_TEST(r3_requests_while_another_vcpu_kicks, threads_on_pci),
 		PROBE_TEST(r3_requests_while_another_vcpu_kicks, threads_on_mmio),
+		PROBE_TEST(r3_resets_under_requests_while_another_vcpu_kicks, threads_on_pci),
+		PROBE_TEST(r3_resets_under_requests_while_another_vcpu_kicks, threads_on_mmio),
 		PROBE_TEST(r2_descriptors_that_change_are_looked_at_once, threads_on_pci),
 		PROBE_TEST(
 			t14_halves_of_different_values_have_different_generations, threads_on_pci),

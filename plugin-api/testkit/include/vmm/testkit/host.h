@@ -161,6 +161,9 @@ const char *fake_error(struct fake_host *host);
  * nothing. Counted are calls that can fail; 0 switches it off. */
 void fake_host_fail_after(struct fake_host *host, uint32_t n);
 
+/** The same, and all calls behind it, until fake_host_fail_after(host, 0). */
+void fake_host_fail_from(struct fake_host *host, uint32_t n);
+
 /** 1 if that has happened. */
 int fake_host_fault_hit(struct fake_host *host);
 

@@ -45,22 +45,23 @@ int load_string(struct load *load, const char *text, const char *what, uint64_t 
 
 int load_check_cmdline(struct load *load, uint64_t max, const char *who)
 {
+	const char *place = load->config->cmdline_place;
 	size_t length = strlen(load->cmdline);
 
 	if (length <= max)
 		return 0;
 	vmm_set_error(load->error,
-		"the kernel command line has %zu characters; %s takes at most %llu", length, who,
-		(unsigned long long)max);
+		"%s%sthe kernel command line has %zu characters; %s takes at most %llu",
+		place ? place : "", place ? ": " : "", length, who, (unsigned long long)max);
 	return VMM_E_LIMIT;
 }
 
-static int load_module(struct load *load, const char *role, const char *path, uint64_t min,
-	struct load_module *module)
+static int load_module(struct load *load, const char *role, const char *place, const char *path,
+	uint64_t min, struct load_module *module)
 {
 	struct map_want want = {.align = MAP_PAGE, .min = min, .end = MAP_4G, .what = "a module"};
 	struct boot_file file;
-	int ret = file_open(role, path, &file, load->error);
+	int ret = file_open(role, place, path, &file, load->error);
 
 	if (ret < 0)
 		return ret;
@@ -84,7 +85,8 @@ int load_modules(struct load *load, uint64_t min, struct load_module *modules, u
 	int ret;
 
 	if (config->initrd_path) {
-		ret = load_module(load, "initrd", config->initrd_path, min, &modules[count]);
+		ret = load_module(load, "initrd", config->initrd_place, config->initrd_path, min,
+			&modules[count]);
 		if (ret < 0)
 			return ret;
 		modules[count++].cmdline = "";
@@ -92,7 +94,8 @@ int load_modules(struct load *load, uint64_t min, struct load_module *modules, u
 	for (size_t i = 0; i < config->module_count; i++) {
 		const struct boot_module *module = &config->modules[i];
 
-		ret = load_module(load, "module", module->path, min, &modules[count]);
+		ret = load_module(
+			load, "module", module->place, module->path, min, &modules[count]);
 		if (ret < 0)
 			return ret;
 		modules[count++].cmdline = module->cmdline ? module->cmdline : "";
@@ -171,7 +174,8 @@ int boot_load(struct memory *memory, const struct boot_config *config, struct vc
 	load->kernel.fd = -1;
 	ret = map_init(&load->map, memory, config->reserved, config->reserved_count, error);
 	if (ret == 0)
-		ret = file_open("kernel", config->kernel_path, &load->kernel, error);
+		ret = file_open(
+			"kernel", config->kernel_place, config->kernel_path, &load->kernel, error);
 	if (ret == 0)
 		ret = load_any(load);
 	if (ret == 0) {

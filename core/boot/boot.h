@@ -36,6 +36,7 @@ struct boot_range {
 struct boot_module {
 	const char *path;
 	const char *cmdline; /* NULL: none */
+	const char *place;   /* where it was asked for, for errors; or NULL */
 };
 
 /** What to boot. Strings and arrays are the caller's and are read during the call only. */
@@ -45,6 +46,8 @@ struct boot_config {
 	const char *cmdline;     /* NULL: empty */
 	const struct boot_module *modules; /* Multiboot and PVH only */
 	size_t module_count;
+	/* Where they were asked for, for errors; or NULL. */
+	const char *kernel_place, *initrd_place, *cmdline_place;
 	vmm_gpa rsdp;                      /* 0: there are no ACPI tables */
 	const struct boot_range *reserved; /* in any order; may lie in RAM or outside of it */
 	size_t reserved_count;

@@ -32,6 +32,7 @@ static Elf64_Phdr widen_segment(const Elf32_Phdr *in)
 {
 	Elf64_Phdr out = {.p_type = in->p_type,
 		.p_offset = in->p_offset,
+		.p_vaddr = in->p_vaddr,
 		.p_paddr = in->p_paddr,
 		.p_filesz = in->p_filesz,
 		.p_memsz = in->p_memsz,
@@ -154,7 +155,8 @@ static int add_segment(struct load *load, const Elf64_Phdr *segment, struct elf_
 	image->segments[image->count++] = (struct elf_segment){.offset = segment->p_offset,
 		.file_bytes = segment->p_filesz,
 		.gpa = segment->p_paddr,
-		.bytes = segment->p_memsz};
+		.bytes = segment->p_memsz,
+		.vaddr = segment->p_vaddr};
 	if (end > image->end)
 		image->end = end;
 	return 0;
@@ -234,4 +236,20 @@ int elf_contains(const struct elf_image *image, uint64_t address)
 			return 1;
 	}
 	return 0;
+}
+
+bool elf_find_entry(const struct elf_image *image, uint64_t *ret_gpa)
+{
+	*ret_gpa = image->entry;
+	if (elf_contains(image, image->entry))
+		return true;
+	for (uint32_t i = 0; i < image->count; i++) {
+		const struct elf_segment *segment = &image->segments[i];
+
+		*ret_gpa = image->entry - segment->vaddr + segment->gpa;
+		if (image->entry >= segment->vaddr &&
+			image->entry - segment->vaddr < segment->bytes)
+			return true;
+	}
+	return false;
 }

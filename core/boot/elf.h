@@ -16,6 +16,7 @@
 struct elf_segment {
 	uint64_t offset, file_bytes; /* in the file, checked */
 	uint64_t gpa, bytes;         /* in guest memory, below 4 GiB, checked */
+	uint64_t vaddr;              /* where the kernel has it when it has page tables */
 };
 
 struct elf_image {
@@ -32,6 +33,12 @@ bool elf_is(const struct load *load);
 
 /** Reads the headers and the notes of the kernel file. */
 int elf_parse(struct load *load, struct elf_image *image);
+
+/**
+ * Where in guest memory the entry is: an address there, or one that the kernel has with page
+ * tables, as Multiboot kernels of the higher half say it. False: in no segment.
+ */
+bool elf_find_entry(const struct elf_image *image, uint64_t *ret_gpa);
 
 /** Takes the segments' places and reads them in. */
 int elf_load_segments(struct load *load, const struct elf_image *image);

@@ -23,7 +23,8 @@ int file_fail(
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	vmm_set_error(error, "%s \"%s\": %s", file->role, file->path, text);
+	vmm_set_error(error, "%s%s%s \"%s\": %s", file->place ? file->place : "",
+		file->place ? ": " : "", file->role, file->path, text);
 	return code;
 }
 
@@ -57,10 +58,10 @@ static const char *kind_name(mode_t mode)
 	}
 }
 
-int file_open(
-	const char *role, const char *path, struct boot_file *ret_file, struct vmm_error *error)
+int file_open(const char *role, const char *place, const char *path, struct boot_file *ret_file,
+	struct vmm_error *error)
 {
-	struct boot_file file = {.role = role, .path = path, .fd = -1};
+	struct boot_file file = {.role = role, .place = place, .path = path, .fd = -1};
 	struct stat st;
 	int ret;
 

@@ -13,20 +13,21 @@
 #include "memory/memory.h"
 
 struct boot_file {
-	const char *role; /* "kernel", "initrd", "module": for error texts */
+	const char *role;  /* "kernel", "initrd", "module": for error texts */
+	const char *place; /* where it was asked for, likewise; or NULL */
 	const char *path;
 	uint64_t bytes;
 	int fd; /* -1: closed */
 };
 
 /** Opens a file and checks that it is a regular one with something in it. */
-int file_open(
-	const char *role, const char *path, struct boot_file *ret_file, struct vmm_error *error);
+int file_open(const char *role, const char *place, const char *path, struct boot_file *ret_file,
+	struct vmm_error *error);
 
 /** Closes it; may be called on a file that is closed. */
 void file_close(struct boot_file *file);
 
-/** Writes "ROLE "PATH": TEXT" to error and returns code. */
+/** Writes "PLACE: ROLE "PATH": TEXT" to error and returns code. */
 int file_fail(const struct boot_file *file, struct vmm_error *error, int code, const char *format,
 	...) VMM_PRINTF(4, 5);
 

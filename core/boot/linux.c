@@ -142,7 +142,8 @@ static int load_initrd(struct load *load, struct image *image)
 
 	if (!load->config->initrd_path)
 		return 0;
-	ret = file_open("initrd", load->config->initrd_path, &file, load->error);
+	ret = file_open("initrd", load->config->initrd_place, load->config->initrd_path, &file,
+		load->error);
 	if (ret < 0)
 		return ret;
 	want.bytes = file.bytes;

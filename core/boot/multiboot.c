@@ -137,13 +137,12 @@ static int load_elf(struct load *load, uint64_t *ret_entry, uint64_t *ret_end)
 	if (!image)
 		return load_fail(load, VMM_E_NOMEM, "out of memory");
 	ret = elf_parse(load, image);
-	if (ret == 0 && !elf_contains(image, image->entry))
+	if (ret == 0 && !elf_find_entry(image, ret_entry))
 		ret = load_fail(load, VMM_E_INVAL,
 			"has entry %#llx, which is in none of its segments",
 			(unsigned long long)image->entry);
 	if (ret == 0)
 		ret = elf_load_segments(load, image);
-	*ret_entry = image->entry;
 	*ret_end = image->end;
 	free(image);
 	return ret;

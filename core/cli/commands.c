@@ -225,6 +225,20 @@ static int find_and_note(void *ctx, const char *type, const char *plugin,
 	return ret;
 }
 
+static int configure_log(const struct config *config, struct vmm_error *error)
+{
+	struct log_config log = {.level = config->log.level, .path = config->log.file};
+	char text[CONFIG_ERROR_BYTES] = "";
+	struct vmm_error own = {sizeof(own), text, sizeof(text)};
+	char place[CONFIG_ERROR_BYTES];
+	int ret = log_configure(&log, &own);
+
+	if (ret < 0)
+		vmm_set_error(error, "%s: log: %s",
+			config_place_text(config->log.file_place, place, sizeof(place)), text);
+	return ret;
+}
+
 int cli_load(const struct cli *cli, const struct vmm_hello *hello, struct config **ret_config,
 	struct plugin_registry **ret_registry, int *ret_status, struct vmm_error *error)
 {
@@ -239,6 +253,12 @@ int cli_load(const struct cli *cli, const struct vmm_hello *hello, struct config
 		if (cli->log_level)
 			config->log.level = cli->log_level;
 		log_set_level(config->log.level);
+		/* What plugins are said to be goes there, too. */
+		if (cli->action == CLI_RUN)
+			ret = configure_log(config, error);
+		job.failed = ret != 0;
+	}
+	if (!ret) {
 		ret = plugin_registry_create(config->plugin_search, config->plugin_search_count,
 			hello, &registry, error);
 	}
@@ -255,6 +275,7 @@ int cli_load(const struct cli *cli, const struct vmm_hello *hello, struct config
 		plugin_registry_destroy(registry);
 		return ret;
 	}
+	plugin_registry_settle(registry);
 	*ret_config = config;
 	*ret_registry = registry;
 	return 0;

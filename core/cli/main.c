@@ -37,20 +37,6 @@ static int exit_status(enum machine_end end, int guest_status)
 	}
 }
 
-static int configure_log(const struct config *config, struct vmm_error *error)
-{
-	struct log_config log = {.level = config->log.level, .path = config->log.file};
-	char text[CONFIG_ERROR_BYTES] = "";
-	struct vmm_error own = {sizeof(own), text, sizeof(text)};
-	char place[CONFIG_ERROR_BYTES];
-	int ret = log_configure(&log, &own);
-
-	if (ret < 0)
-		vmm_set_error(error, "%s: log: %s",
-			config_place_text(config->log.file_place, place, sizeof(place)), text);
-	return ret;
-}
-
 static int prepare_sandbox(const struct config *config, struct vmm_error *error)
 {
 	static const enum sandbox_mode modes[] = {
@@ -78,10 +64,6 @@ static int run(void *ctx)
 	int guest_status = 0;
 	int ret;
 
-	if (configure_log(config, &error) < 0) {
-		cli_print_error(&error);
-		return CLI_EXIT_DEVICE;
-	}
 	ret = prepare_sandbox(config, &error);
 	if (ret < 0) {
 		cli_print_error(&error);
@@ -93,6 +75,12 @@ static int run(void *ctx)
 		end == MACHINE_END_NO_KERNEL)
 		cli_print_error(&error);
 	return exit_status(end, guest_status);
+}
+
+/* A processor that shuts down by a triple fault is reset, too. */
+static bool begins_again(int status)
+{
+	return status == CLI_EXIT_RESET || status == CLI_EXIT_TRIPLE;
 }
 
 static int load_and_run(const struct cli *cli, struct vmm_error *error)
@@ -107,7 +95,7 @@ static int load_and_run(const struct cli *cli, struct vmm_error *error)
 	} else if (!cli_run_config(cli, config, &status)) {
 		plugin_each_code(registry, signals_name_code);
 		status = config->machine.on_reset == CONFIG_ON_RESET_RESTART
-				 ? supervise(run, config, CLI_EXIT_RESET)
+				 ? supervise(run, config, begins_again)
 				 : run(config);
 	}
 	config_free(config);

@@ -38,15 +38,26 @@ static void pass_on(pid_t child, const siginfo_t *info)
 		kill(child, info->si_signo);
 }
 
-static int wait_for(pid_t child, const sigset_t *wanted)
+static bool asks_for_the_end(int number)
+{
+	struct sigaction action;
+
+	return (number == SIGTERM || number == SIGINT || number == SIGHUP) &&
+	       sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_IGN;
+}
+
+/* *stop: the first signal that asked for the end. */
+static int wait_for(pid_t child, const sigset_t *wanted, int *stop)
 {
 	siginfo_t info;
 	int status;
 
 	for (;;) {
-		int signal = sigwaitinfo(wanted, &info);
+		int number = sigwaitinfo(wanted, &info);
 
-		if (signal > 0 && signal != SIGCHLD)
+		if (!*stop && asks_for_the_end(number))
+			*stop = number;
+		if (number > 0 && number != SIGCHLD)
 			pass_on(child, &info);
 		else if (waitpid(child, &status, WNOHANG) == child)
 			return status;
@@ -69,12 +80,13 @@ static int end_as(int status)
 	return 128 + number;
 }
 
-int supervise(int (*run)(void *ctx), void *ctx, int again_status)
+int supervise(int (*run)(void *ctx), void *ctx, bool (*again)(int status))
 {
 	struct sigaction action = {.sa_handler = SIG_DFL};
 	pid_t self = getpid();
 	sigset_t wanted, mask;
-	int status;
+	int status, stop = 0;
+	bool wants_again;
 
 	sigemptyset(&wanted);
 	sigaddset(&wanted, SIGCHLD);
@@ -93,7 +105,10 @@ int supervise(int (*run)(void *ctx), void *ctx, int again_status)
 		}
 		if (!child)
 			run_child(run, ctx, self, &mask);
-		status = wait_for(child, &wanted);
-	} while (WIFEXITED(status) && WEXITSTATUS(status) == again_status);
+		status = wait_for(child, &wanted, &stop);
+		wants_again = WIFEXITED(status) && again(WEXITSTATUS(status));
+	} while (wants_again && !stop);
+	if (wants_again)
+		return stop == SIGINT ? CLI_EXIT_INTERRUPT : CLI_EXIT_OK;
 	return end_as(status);
 }

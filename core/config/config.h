@@ -21,7 +21,7 @@
 /** Enough for every error text of this folder. */
 #define CONFIG_ERROR_BYTES 1024
 
-/** Where something was written. line is 0 for an override; then file is "-s path=value". */
+/** Where something was written. line is 0 for an override; then file is "-s path". */
 struct config_place {
 	const char *file; /* NULL: a default */
 	uint32_t line;
@@ -170,7 +170,7 @@ int64_t config_ref_number(size_t index);
 /** The numbers of all VMM_OPT_FD values of devices; returns how many, at most max. */
 size_t config_fds(const struct config *config, int *ret_fds, size_t max);
 
-/** "guest.cfg:12", "-s machine.cpus=9" or "(default)"; cut if it does not fit. Returns buffer. */
+/** "guest.cfg:12", "-s machine.cpus" or "(default)"; cut if it does not fit. Returns buffer. */
 const char *config_place_text(struct config_place place, char *buffer, size_t bytes);
 
 /**

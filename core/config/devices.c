@@ -50,7 +50,7 @@ static int set_iothread(
 }
 
 /* Only what cannot lead out of the search directories, or a whole path. */
-static bool is_plugin_name(const char *name)
+bool config_is_plugin_name(const char *name)
 {
 	if (name[0] == '/')
 		return !strstr(name, "/../") && name[1];
@@ -106,7 +106,7 @@ static int load_device(
 		return config_fail(error, device->place, check.path,
 			"the id \"%.60s\" may have lower-case letters, digits, '_' and '-'",
 			device->id);
-	if (device->plugin && !is_plugin_name(device->plugin))
+	if (device->plugin && !config_is_plugin_name(device->plugin))
 		return fail_device(device, error,
 			"plugin \"%.200s\": expected the name of a file, or an absolute path "
 			"without \"..\"",

@@ -57,7 +57,7 @@ static const struct vmm_option *const module_option[] = {
 
 static const struct vmm_option *const boot_options[BOOT_COUNT] = {
 	[BOOT_KERNEL] = OPTION(.name = "kernel", .type = VMM_OPT_PATH, .flags = VMM_OPT_REQUIRED,
-		.doc = "kernel: a Linux bzImage, an ELF vmlinux with PVH, or a Multiboot ELF"),
+		.doc = "kernel: a Linux bzImage, an ELF vmlinux with PVH, or a Multiboot 1 file"),
 	[BOOT_INITRD] = OPTION(.name = "initrd", .type = VMM_OPT_PATH,
 		.doc = "initial RAM disk of the kernel"),
 	[BOOT_CMDLINE] = OPTION(.name = "cmdline", .type = VMM_OPT_STRING, .default_text = "",

@@ -135,35 +135,48 @@ static int fill_iothreads(struct config_private *config, struct vmm_error *error
 	return 0;
 }
 
-static int fill_plugins_and_log(struct config_private *config)
+static int fill_pins(
+	struct config_private *config, const struct vmm_value *list, struct vmm_error *error)
+{
+	struct config_pin *pins = arena_alloc(&config->arena, list->item_count + 1, sizeof(*pins));
+
+	if (!pins)
+		return VMM_E_NOMEM;
+	for (uint64_t i = 0; i < list->item_count; i++) {
+		const struct vmm_value *const *members = list->items[i]->items;
+		const char *plugin = members[PIN_PLUGIN]->text;
+
+		if (!config_is_plugin_name(plugin))
+			return config_fail(error, place_of(members[PIN_PLUGIN]), "plugins.pins",
+				"\"%.200s\": expected the name of a file, or an absolute path "
+				"without \"..\"",
+				plugin);
+		pins[i] = (struct config_pin){plugin, members[PIN_SHA256]->text};
+	}
+	config->public.plugin_pins = pins;
+	config->public.plugin_pin_count = list->item_count;
+	return 0;
+}
+
+static int fill_plugins_and_log(struct config_private *config, struct vmm_error *error)
 {
 	static const uint32_t levels[] = {VMM_LOG_ERROR, VMM_LOG_WARN, VMM_LOG_INFO, VMM_LOG_DEBUG};
 	const struct vmm_value *const *plugins = config->root_values[ROOT_PLUGINS]->items;
 	const struct vmm_value *list = plugins[PLUGINS_SEARCH];
-	const struct vmm_value *listed = plugins[PLUGINS_PINS];
 	const struct vmm_value *const *log = config->root_values[ROOT_LOG]->items;
 	const char **search = arena_alloc(&config->arena, list->item_count + 1, sizeof(char *));
-	struct config_pin *pins =
-		arena_alloc(&config->arena, listed->item_count + 1, sizeof(*pins));
 
-	if (!search || !pins)
+	if (!search)
 		return VMM_E_NOMEM;
 	for (uint64_t i = 0; i < list->item_count; i++)
 		search[i] = list->items[i]->text;
-	for (uint64_t i = 0; i < listed->item_count; i++) {
-		const struct vmm_value *const *members = listed->items[i]->items;
-
-		pins[i] = (struct config_pin){members[PIN_PLUGIN]->text, members[PIN_SHA256]->text};
-	}
-	config->public.plugin_pins = pins;
-	config->public.plugin_pin_count = listed->item_count;
 	config->public.plugin_policy = (enum config_plugin_policy)plugins[PLUGINS_POLICY]->number;
 	config->public.plugin_search = search;
 	config->public.plugin_search_count = list->item_count;
 	config->public.log.level = levels[log[LOG_LEVEL]->number];
 	config->public.log.file = text_of(log[LOG_FILE]);
 	config->public.log.file_place = place_of(log[LOG_FILE]);
-	return 0;
+	return fill_pins(config, plugins[PLUGINS_PINS], error);
 }
 
 static int set_directories(struct config_private *config, const char *path)
@@ -188,6 +201,10 @@ static int check_device_count(const struct node *root, struct vmm_error *error)
 {
 	const struct node *devices = node_child(root, "devices");
 
+	if (devices && devices->bare && devices->text && *devices->text)
+		return config_fail(error, devices->place, "devices",
+			"expected a list of groups, ( { type = \"...\"; ... } ), found \"%.60s\"",
+			devices->text);
 	if (!devices || devices->child_count <= CONFIG_DEVICES_MAX)
 		return 0;
 	return config_fail(error, devices->place, "devices",
@@ -260,7 +277,7 @@ static int load(struct config_private *config, uint32_t flags, struct vmm_error 
 	}
 	ret = schema_check(&check, options, ROOT_COUNT, config->root, &config->root_values);
 	if (!ret)
-		ret = fill_plugins_and_log(config);
+		ret = fill_plugins_and_log(config, error);
 	if (ret || flags & CONFIG_LOAD_PLUGINS_ONLY)
 		return ret;
 	ret = fill_machine(config, error);

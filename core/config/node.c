@@ -237,7 +237,10 @@ static const char *numbered_id(struct arena *arena, const struct node *devices,
 		char candidate[2 * NODE_NAME_BYTES_MAX];
 		bool taken = false;
 
-		snprintf(candidate, sizeof(candidate), "%s%u", type, number);
+		/* A type that long is none. */
+		if (snprintf(candidate, sizeof(candidate), "%s%u", type, number) >=
+			(int)sizeof(candidate))
+			return NULL;
 		for (const struct node *other = devices->children; other && !taken;
 			other = other->next) {
 			const struct node *id = node_child(other, "id");

@@ -223,7 +223,9 @@ int node_override(
 	const char *path;
 	const char *part;
 
-	work.place.file = arena_printf(arena, "-s %s", assignment);
+	/* Without the value, which may be a secret. */
+	work.place.file = arena_printf(arena, "-s %.*s",
+		(int)(equals ? (size_t)(equals - assignment) : strlen(assignment)), assignment);
 	if (!work.place.file)
 		return VMM_E_NOMEM;
 	if (!equals || equals == assignment)

@@ -109,6 +109,9 @@ int config_fail(struct vmm_error *error, struct config_place place, const char *
 /** May text be the name of a device or I/O thread: lower-case letters, digits, '_', '-'. */
 bool config_is_id(const char *text);
 
+/** May text name a plugin file: a file name, or an absolute path without "..". */
+bool config_is_plugin_name(const char *text);
+
 /** Fills in the devices' common keys. Of devices.c. */
 int config_load_devices(struct config_private *config, struct vmm_error *error);
 

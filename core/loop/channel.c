@@ -107,6 +107,7 @@ int channel_init_shared(
 	}
 	channel_init(channel, loop, fd, cb, ctx);
 	channel->close_fd = false;
+	channel->socket = S_ISSOCK(st.st_mode);
 	/* Not opened anew: a file's offset and O_APPEND are those of the shell's redirection. */
 	if (channel->kind == CHANNEL_READY)
 		return 0;
@@ -203,10 +204,8 @@ static bool shared_is_ready(const struct channel *channel, short events)
 
 static ssize_t shared_read(struct channel *channel, void *data, size_t bytes)
 {
-	ssize_t done = recv(channel->fd, data, bytes, MSG_DONTWAIT);
-
-	if (done >= 0 || errno != ENOTSOCK)
-		return done;
+	if (channel->socket)
+		return recv(channel->fd, data, bytes, MSG_DONTWAIT);
 	if (!shared_is_ready(channel, POLLIN)) {
 		errno = EAGAIN;
 		return -1;
@@ -218,10 +217,9 @@ static ssize_t shared_read(struct channel *channel, void *data, size_t bytes)
 static ssize_t shared_write(struct channel *channel, const void *data, size_t bytes)
 {
 	size_t most = channel->tty ? 1 : PIPE_BUF;
-	ssize_t done = send(channel->fd, data, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-	if (done >= 0 || errno != ENOTSOCK)
-		return done;
+	if (channel->socket)
+		return send(channel->fd, data, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (!shared_is_ready(channel, POLLOUT)) {
 		errno = EAGAIN;
 		return -1;

@@ -35,6 +35,7 @@ struct channel {
 	int fd;
 	bool close_fd;
 	bool tty;
+	bool socket;  /* read and written without waiting by recv() and send() */
 	int epoll_fd; /* SHARED: libuv would make the fd itself non-blocking */
 	uint32_t events;
 	struct loop *loop;

@@ -88,6 +88,33 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* Blocked while its handler runs, so the default action comes when that returns. */
+static void default_action(int number)
+{
+	struct sigaction action = {.sa_handler = SIG_DFL};
+
+	sigaction(number, &action, NULL);
+	raise(number);
+}
+
+static void end_by(int number)
+{
+	sigset_t self;
+
+	default_action(number);
+	sigemptyset(&self);
+	sigaddset(&self, number);
+	pthread_sigmask(SIG_UNBLOCK, &self, NULL);
+	/* The first process of a PID namespace does not end by its own signal. */
+	_exit(128 + number);
+}
+
+static void on_quit(int signal)
+{
+	terminal_restore();
+	end_by(signal);
+}
+
 static void end_at_once(int signal)
 {
 	static const char text[] = "vmm: a second signal: ending at once\n";
@@ -96,7 +123,7 @@ static void end_at_once(int signal)
 	ssize_t done = write(STDERR_FILENO, text, sizeof(text) - 1);
 
 	(void)done;
-	_exit(128 + signal);
+	end_by(signal);
 }
 
 static void on_stop(int signal)
@@ -112,21 +139,6 @@ static void on_stop(int signal)
 		end_at_once(signal);
 	}
 	errno = error;
-}
-
-/* Blocked while its handler runs, so the default action comes when that returns. */
-static void default_action(int number)
-{
-	struct sigaction action = {.sa_handler = SIG_DFL};
-
-	sigaction(number, &action, NULL);
-	raise(number);
-}
-
-static void on_quit(int signal)
-{
-	terminal_restore();
-	default_action(signal);
 }
 
 static void on_power(int signal)

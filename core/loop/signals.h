@@ -3,7 +3,7 @@
  * Signals of the process. What each does:
  *
  *   SIGTERM SIGINT SIGHUP  first: the stop callback, on the main loop. Second: the terminal is
- *                          restored and the process ends at once with 128 + number, whatever the
+ *                          restored and the process ends at once by that signal, whatever the
  *                          loop is doing. INT and HUP that were ignored at start stay ignored
  *                          (nohup, background jobs of scripts).
  *   SIGQUIT                ends at once with the terminal restored and the default action (core)

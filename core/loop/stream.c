@@ -213,8 +213,8 @@ uint64_t stream_dropped(struct stream *stream)
 
 void stream_update_input(struct stream *stream)
 {
-	stream->want_input =
-		channel_is_open(&stream->in) && stream->ops->input_room(stream->ctx) > 0;
+	stream->want_input = channel_is_open(&stream->in) && !stream->ended &&
+			     stream->ops->input_room(stream->ctx) > 0;
 	stream_update_watches(stream);
 }
 

@@ -57,6 +57,7 @@ struct stream {
 	struct channel *out;         /* &in, &separate_out or NULL: nowhere yet */
 	bool want_input;
 	bool want_output;
+	bool ended; /* the input; output may still be taken */
 	bool begun;
 	bool error_logged;
 	struct loop_post kick; /* begins, drains the buffer and resumes input */

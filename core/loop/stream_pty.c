@@ -32,6 +32,7 @@ struct pty {
 /* Creates the slave's device in raw mode: with echo, a guest would get its own output as input. */
 static int open_slave(struct pty *pty, int master)
 {
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	struct termios mode;
 
 	if (grantpt(master) < 0 || unlockpt(master) < 0 ||
@@ -47,6 +48,8 @@ static int open_slave(struct pty *pty, int master)
 	cfmakeraw(&mode);
 	if (tcsetattr(pty->slave, TCSANOW, &mode) < 0)
 		return -1;
+	/* For is_in_use(); without it a link to this one would be taken for a stale one. */
+	(void)fcntl(pty->slave, F_OFD_SETLK, &whole);
 	return fchmod(pty->slave, 0600);
 }
 
@@ -62,9 +65,30 @@ static bool is_stale_link(const char *path)
 	return !strncmp(target, "/dev/pts/", strlen("/dev/pts/")) || access(path, F_OK) < 0;
 }
 
+/* Another vmm has the pseudo terminal that the link leads to. */
+static bool is_in_use(const char *path)
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	bool locked;
+
+	if (fd < 0)
+		return false;
+	locked = fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+	close(fd);
+	return locked;
+}
+
 static int make_link(struct pty *pty, const char *path, struct vmm_error *error)
 {
-	if (is_stale_link(path))
+	bool is_stale = is_stale_link(path);
+
+	if (is_stale && is_in_use(path)) {
+		vmm_set_error(error,
+			"the symbolic link \"%s\" is that of another process's console", path);
+		return VMM_E_BUSY;
+	}
+	if (is_stale)
 		unlink(path);
 	if (symlink(pty->slave_name, path) < 0) {
 		int ret = errno == EEXIST ? VMM_E_EXISTS : VMM_E_IO;

@@ -47,15 +47,9 @@ static void disconnect(struct unix_stream *sock)
 	stream->out = NULL;
 	stream->want_input = false;
 	stream->want_output = false;
+	stream->ended = false;
 	channel_fini(&stream->in);
 	stream_event(stream, VMM_STREAM_CLOSED);
-}
-
-static void lost(struct stream *stream, struct channel *channel, int error)
-{
-	(void)channel;
-	(void)error;
-	disconnect((struct unix_stream *)stream);
 }
 
 /* A client whose input the guest does not read is not read, so its end goes unnoticed. */
@@ -64,6 +58,31 @@ static bool client_is_gone(const struct stream *stream)
 	struct pollfd state = {.fd = stream->in.fd, .events = 0};
 
 	return poll(&state, 1, 0) > 0 && (state.revents & (POLLHUP | POLLERR));
+}
+
+static bool has_input(const struct stream *stream)
+{
+	char byte;
+
+	return recv(stream->in.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/*
+ * A client that ended its own side may wait for the answer; one that takes no more output may have
+ * sent what the guest has not read yet.
+ */
+static void lost(struct stream *stream, struct channel *channel, int error)
+{
+	(void)channel;
+	if (!error && stream->out && !client_is_gone(stream)) {
+		stream->ended = true;
+		stream->want_input = false;
+	} else if (error && stream->out && !stream->ended && has_input(stream)) {
+		stream->out = NULL;
+		stream->want_output = false;
+	} else {
+		disconnect((struct unix_stream *)stream);
+	}
 }
 
 static void connect_client(struct unix_stream *sock, int fd)

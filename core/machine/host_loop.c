@@ -275,6 +275,9 @@ static int32_t host_submit(
 	struct loop *on = NULL;
 	int32_t ret = loop_check(host, loop, "vmm.worker submit", &on);
 
+	/* A thread that starts before the sandbox closes would stay outside of it. */
+	if (ret == 0 && host_in_config(host))
+		ret = host_misuse(host, "vmm.worker submit", "may be called on the loop only");
 	if (ret < 0)
 		return ret;
 	call = call_new(host, work, done, ctx);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <vmm/stream.h>
+#include <vmm/support.h>
 
 #include "loop/stream.h"
 #include "machine/host.h"
@@ -100,6 +101,11 @@ static int32_t host_stream_open(
 		return VMM_E_NOMEM;
 	memcpy(&stream->ops, req.ops,
 		req.ops->size < sizeof(stream->ops) ? req.ops->size : sizeof(stream->ops));
+	if (!stream->ops.input || !stream->ops.input_room) {
+		vmm_set_error(req.error, "vmm.stream open: input and input_room are needed");
+		free(stream);
+		return VMM_E_INVAL;
+	}
 	stream->ctx = req.ctx;
 	stream->object.host = host;
 	args = (struct stream_args){

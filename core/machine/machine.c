@@ -65,6 +65,17 @@ struct loop *machine_find_loop(struct machine *machine, uint64_t handle)
 	return NULL;
 }
 
+#define PLACE_BYTES 512u
+
+/* An error of what the setting at this place asks for. */
+static int fail_at(struct config_place place, int code, const char *text, struct vmm_error *error)
+{
+	char where[PLACE_BYTES];
+
+	vmm_set_error(error, "%s: %s", config_place_text(place, where, sizeof(where)), text);
+	return code;
+}
+
 static int create_memory(struct machine *machine, struct vmm_error *error)
 {
 	const struct config_machine *config = &machine->config->machine;
@@ -79,17 +90,23 @@ static int create_memory(struct machine *machine, struct vmm_error *error)
 		.locked = config->lock_memory,
 	};
 
-	if (count < 0) {
-		vmm_set_error(error, "machine.memory must be a multiple of 4 KiB, and not 0");
-		return count;
-	}
-	return memory_create(&options, error, &machine->memory);
+	char text[CONFIG_ERROR_BYTES] = "";
+	struct vmm_error own = {sizeof(own), text, sizeof(text)};
+	int ret;
+
+	if (count < 0)
+		return fail_at(config->memory_place, count,
+			"machine.memory must be a multiple of 4 KiB, and not 0", error);
+	ret = memory_create(&options, &own, &machine->memory);
+	return ret < 0 ? fail_at(config->memory_place, ret, text, error) : 0;
 }
 
 static int create_vm(struct machine *machine, struct vmm_error *error)
 {
 	struct vm_options options = {.vcpus = machine->config->machine.cpus};
 	struct vmm_ram_range ranges[MEMORY_RANGES_MAX];
+	char text[CONFIG_ERROR_BYTES] = "";
+	struct vmm_error own = {sizeof(own), text, sizeof(text)};
 	int count = memory_ranges(machine->memory, ranges, MEMORY_RANGES_MAX);
 	int ret = vm_create(&options, machine->memory, error, &machine->vm);
 
@@ -98,12 +115,13 @@ static int create_vm(struct machine *machine, struct vmm_error *error)
 	if (!vm_hardware())
 		log_write(VMM_LOG_WARN, NULL,
 			"KVM: the processor shows neither VT-x nor AMD-V, so /dev/kvm works "
-			"without them (kvm_pvm?): a guest that stays silent may not be made for that");
+			"without them (kvm_pvm?): a guest that stays silent may not be made for "
+			"that");
 	ret = layout_init(&machine->layout, options.vcpus, memory_bytes(machine->memory),
 		ranges[count - 1].gpa.value + ranges[count - 1].bytes, vm_phys_bits(machine->vm),
-		error);
+		&own);
 	if (ret < 0)
-		return ret;
+		return fail_at(machine->config->machine.memory_place, ret, text, error);
 	ret = io_map_create(options.vcpus, &machine->io);
 	if (ret < 0)
 		return ret;
@@ -189,6 +207,8 @@ static int load_kernel(
 		{{VM_IDENTITY_MAP}, 4 * MEMORY_PAGE_4K, BOOT_RANGE_RESERVED},
 	};
 	struct boot_module *modules = calloc(boot->module_count + 1, sizeof(*modules));
+	/* Of kernel, initrd and command line, and of each module. */
+	char(*places)[PLACE_BYTES] = calloc(boot->module_count + 3, sizeof(*places));
 	struct boot_config config = {
 		.kernel_path = boot->kernel,
 		.initrd_path = boot->initrd,
@@ -202,15 +222,23 @@ static int load_kernel(
 	struct boot_result result;
 	int ret;
 
-	if (!modules)
+	if (!modules || !places) {
+		free(modules);
+		free(places);
 		return VMM_E_NOMEM;
+	}
+	config.kernel_place = config_place_text(boot->kernel_place, places[0], PLACE_BYTES);
+	config.initrd_place = config_place_text(boot->initrd_place, places[1], PLACE_BYTES);
+	config.cmdline_place = config_place_text(boot->cmdline_place, places[2], PLACE_BYTES);
 	for (size_t i = 0; i < boot->module_count; i++)
-		modules[i] = (struct boot_module){boot->modules[i].path, boot->modules[i].cmdline};
+		modules[i] = (struct boot_module){boot->modules[i].path, boot->modules[i].cmdline,
+			config_place_text(boot->modules[i].place, places[3 + i], PLACE_BYTES)};
 	ret = boot_load(machine->memory, &config, ret_state, &result, error);
 	if (ret == 0)
 		log_write(VMM_LOG_DEBUG, "boot", "%s kernel, entry at %#llx", result.protocol,
 			(unsigned long long)result.entry.value);
 	free(modules);
+	free(places);
 	return ret;
 }
 

@@ -94,13 +94,24 @@ static void stop_cb(void *ctx)
 	quiesce_all(machine);
 }
 
+/* Somebody outside of the guest asks for the end. */
+static bool is_wish(enum machine_end end)
+{
+	return end == MACHINE_END_SIGTERM || end == MACHINE_END_SIGINT || end == MACHINE_END_ESCAPE;
+}
+
 void machine_stop(struct machine *machine, enum machine_end end, int status)
 {
-	int none = MACHINE_END_NONE;
+	int before = MACHINE_END_NONE;
 
 	if (!atomic_compare_exchange_strong_explicit(
-		    &machine->end, &none, (int)end, memory_order_acq_rel, memory_order_acquire))
+		    &machine->end, &before, (int)end, memory_order_acq_rel, memory_order_acquire)) {
+		/* Who wants the end does not want that a guest's reset begins again. */
+		if (before == MACHINE_END_RESET && is_wish(end))
+			atomic_compare_exchange_strong_explicit(&machine->end, &before, (int)end,
+				memory_order_acq_rel, memory_order_acquire);
 		return;
+	}
 	atomic_store_explicit(&machine->end_status, status, memory_order_release);
 	loop_post_queue(&machine->stop_post);
 }

@@ -25,12 +25,30 @@
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-static const struct config_pin *find_pin(const struct plugin_registry *registry, const char *file)
+/* An absolute path means the file there, however the search directories spell it. */
+static bool is_at(int fd, const char *path)
 {
-	for (size_t i = 0; i < registry->pin_count; i++)
-		if (plugin_is_named(file, registry->pins[i].plugin))
-			return &registry->pins[i];
-	return NULL;
+	struct stat there, here;
+
+	return path[0] == '/' && stat(path, &there) == 0 && fstat(fd, &here) == 0 &&
+	       there.st_dev == here.st_dev && there.st_ino == here.st_ino;
+}
+
+/* One by path is more exact than one by name. */
+static const struct config_pin *find_pin(
+	const struct plugin_registry *registry, const char *file, int fd)
+{
+	const struct config_pin *named = NULL;
+
+	for (size_t i = 0; i < registry->pin_count; i++) {
+		const struct config_pin *pin = &registry->pins[i];
+
+		if (is_at(fd, pin->plugin))
+			return pin;
+		if (!named && plugin_is_named(file, pin->plugin))
+			named = pin;
+	}
+	return named;
 }
 
 static int make_memory(void)
@@ -107,7 +125,7 @@ static int compare(const struct config_pin *pin, int copy, off_t bytes, struct v
 int plugin_pin_open(
 	const struct plugin_registry *registry, const char *file, int *fd, struct vmm_error *error)
 {
-	const struct config_pin *pin = find_pin(registry, file);
+	const struct config_pin *pin = find_pin(registry, file, *fd);
 	off_t bytes = 0;
 	int copy = -1;
 	int ret;

@@ -54,6 +54,12 @@ struct plugin {
 int plugin_registry_create(const char *const *search, size_t count, const struct vmm_hello *hello,
 	struct plugin_registry **ret_registry, struct vmm_error *error);
 
+/**
+ * Closes what is kept open for the next look-up, which opens it again: the directory of the last
+ * file. Before the guest runs.
+ */
+void plugin_registry_settle(struct plugin_registry *registry);
+
 /** Forgets the registry. Loaded plugins stay in the process. NULL is fine. */
 void plugin_registry_destroy(struct plugin_registry *registry);
 

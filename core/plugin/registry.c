@@ -79,6 +79,11 @@ void plugin_registry_destroy(struct plugin_registry *registry)
 	free(registry);
 }
 
+void plugin_registry_settle(struct plugin_registry *registry)
+{
+	plugin_trust_fini(&registry->trust);
+}
+
 const char *plugin_search_text(const struct plugin_registry *registry)
 {
 	return registry->search_text;

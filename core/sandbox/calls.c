@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/if_tun.h>
+#include <linux/sockios.h>
 #include <linux/vhost.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -62,6 +63,7 @@
 		.number = SCMP_SYS(ioctl), .roles = (who), .need = (what), .arg = 1,               \
 		.mask = UINT32_MAX, .value = (uint32_t)(request), .reason = (why)                  \
 	}
+#define FCNTL(command, who, why)     WITH(fcntl, who, 1, UINT32_MAX, (uint32_t)(command), why)
 #define VCPU_REQUEST(request, why)   IOCTL(request, V, why),
 #define DEVICE_REQUEST(request, why) IOCTL(request, LOOPS | V, why),
 #define NEED_FAMILY(family, why)                                                                   \
@@ -114,7 +116,14 @@ const struct call calls[] = {
 	CALL(writev, LOOPS | W | H, "consoles, taps, disks"),
 	CALL(close, LOOPS | V, "eventfds of queues and interrupts, clients"),
 	CALL(poll, LOOPS | V | H, "is the client there; masked interrupts; a full pipe of the log"),
-	CALL(fcntl, LOOPS, "flags of clients"),
+	/* Not F_SETOWN and F_SETSIG, which send signals to any process of the user. */
+	FCNTL(F_GETFL, LOOPS, "flags of clients and connections"),
+	FCNTL(F_SETFL, LOOPS, "likewise"),
+	FCNTL(F_GETFD, LOOPS, "likewise"),
+	FCNTL(F_SETFD, LOOPS, "likewise"),
+	FCNTL(F_OFD_SETLK, LOOPS, "the lock of an image, at the end"),
+	WITH(sendto, LOOPS, 4, UINT64_MAX, 0, "a console on a socket; to no other address"),
+	WITH(recvfrom, LOOPS, 4, UINT64_MAX, 0, "a console on a socket"),
 	CALL(fstat, LOOPS | W, "what a client or a disk is"),
 	CALL(newfstatat, LOOPS | W, "fstat(3) of newer C libraries; names at the end of a console"),
 	CALL(lseek, LOOPS | W, "size of a disk, stdio"),
@@ -152,7 +161,7 @@ const struct call calls[] = {
 	REFUSE(clone3, LOOPS, ENOSYS, "its flags are in memory; the C library then uses clone"),
 	CALL(set_robust_list, ALL, "the start of a thread"),
 	CALL(rseq, ALL, "the start of a thread"),
-	CALL(prlimit64, LOOPS, "size of the stacks of worker threads"),
+	WITH(prlimit64, LOOPS, 2, UINT64_MAX, 0, "size of the stacks of worker threads; only read"),
 	CALL(sched_getaffinity, LOOPS, "stacks of threads"),
 	CALL(seccomp, LOOPS, "a worker thread gives up more than its loop"),
 
@@ -182,7 +191,7 @@ const struct call calls[] = {
 		.mask = UINT32_MAX,
 		.value = AF_UNIX,
 		.error = EAFNOSUPPORT,
-		.reason = "the C library, for the scope of a name server's address; not needed"},
+		.reason = "the C library, for a name server's scope; it takes AF_INET then"},
 	NEED(bind, LOOPS, VMM_NEED_NETWORK, "connections of the guest"),
 	NEED(connect, LOOPS, VMM_NEED_NETWORK, "connections of the guest"),
 	NEED(listen, LOOPS, VMM_NEED_NETWORK, "connections of the guest"),
@@ -196,6 +205,7 @@ const struct call calls[] = {
 	NEED(sendmsg, LOOPS, VMM_NEED_NETWORK, "connections of the guest"),
 	NEED(recvfrom, LOOPS, VMM_NEED_NETWORK, "connections of the guest"),
 	NEED(recvmsg, LOOPS, VMM_NEED_NETWORK, "connections of the guest"),
+	NEED_IOCTL(SIOCGIFINDEX, LOOPS, VMM_NEED_NETWORK, "the scope of a name server's address"),
 	NEED_IOCTL(FIONREAD, LOOPS, VMM_NEED_NETWORK, "what is left of a connection"),
 	{.number = SCMP_SYS(openat),
 		.roles = LOOPS,

@@ -45,6 +45,25 @@ void fds_remember(void)
 	closedir(directory);
 }
 
+int fds_highest(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	struct dirent *entry;
+	int highest = (int)INHERITED_MAX;
+
+	if (!directory)
+		return highest;
+	highest = STDERR_FILENO;
+	while ((entry = readdir(directory))) {
+		int fd = (int)strtol(entry->d_name, NULL, 10);
+
+		if (fd > highest && fd != dirfd(directory))
+			highest = fd;
+	}
+	closedir(directory);
+	return highest;
+}
+
 static bool is_kept(int fd, const int *keep, size_t keep_count)
 {
 	for (size_t i = 0; i < keep_count; i++)

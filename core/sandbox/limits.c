@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Resource limits, and what execve(2) and debuggers could give back. */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <vmm/device.h>
 #include <vmm/support.h>
@@ -28,18 +26,14 @@ int limits_prepare(struct vmm_error *error)
 	return 0;
 }
 
-int limits_enter(uint64_t needs, struct vmm_error *error)
+int limits_enter(uint64_t needs, int highest_fd, struct vmm_error *error)
 {
 	struct rlimit fds;
 	rlim_t most;
-	int lowest = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
 
-	if (lowest < 0)
-		lowest = 0;
-	else
-		close(lowest);
 	if (getrlimit(RLIMIT_NOFILE, &fds) == 0) {
-		most = (rlim_t)lowest + (needs & VMM_NEED_NETWORK ? FDS_MORE_NETWORK : FDS_MORE);
+		most = (rlim_t)highest_fd + 1 +
+		       (needs & VMM_NEED_NETWORK ? FDS_MORE_NETWORK : FDS_MORE);
 		if (most < fds.rlim_cur)
 			fds.rlim_cur = most;
 		fds.rlim_max = fds.rlim_cur;

@@ -17,6 +17,9 @@ void fds_remember(void);
 /** Closes those that were, but for the standard ones and the kept; keep_count 0: all. */
 void fds_close_inherited(const int *keep, size_t keep_count);
 
+/** The highest fd in use; a guess that is high enough where /proc is not there. */
+int fds_highest(void);
+
 /** Forgets all variables but a few, and what they were. One thread. */
 void environment_clean(void);
 
@@ -27,7 +30,7 @@ void library_prepare(void);
 int limits_prepare(struct vmm_error *error);
 
 /** A limit for fds a little above those in use, no debugger of the same user. */
-int limits_enter(uint64_t needs, struct vmm_error *error);
+int limits_enter(uint64_t needs, int highest_fd, struct vmm_error *error);
 
 /** Who to become. */
 struct sandbox_user {

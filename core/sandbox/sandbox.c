@@ -137,17 +137,18 @@ static int prepare_filters(uint64_t needs, struct vmm_error *error)
 int sandbox_enter(uint64_t needs, struct vmm_error *error)
 {
 	bool network = needs & VMM_NEED_NETWORK;
-	int ret;
+	int highest_fd, ret;
 
 	if (sandbox.mode == SANDBOX_OFF)
 		return 0;
 	fds_close_inherited(NULL, 0);
+	highest_fd = fds_highest();
 	environment_clean();
 	ret = drop_privileges(network, error);
 	if (ret == 0)
 		ret = enter_landlock(network, error);
 	if (ret == 0)
-		ret = limits_enter(needs, error);
+		ret = limits_enter(needs, highest_fd, error);
 	if (ret == 0)
 		ret = prepare_filters(needs, error);
 	return ret;

@@ -155,6 +155,7 @@ static int vm_request(unsigned long request, void *argument)
 	case KVM_SET_IDENTITY_MAP_ADDR:
 	case KVM_CREATE_IRQCHIP:
 	case KVM_CREATE_PIT2:
+	case KVM_REINJECT_CONTROL:
 	case KVM_IRQ_LINE:
 	case KVM_IRQFD:
 	case KVM_SET_GSI_ROUTING:

@@ -93,8 +93,8 @@ FUZZ_TARGET(data, bytes)
 	config.reserved_count = choices[0] >> 7 ? 0 : 2;
 	config.module_count = choices[1] & 3;
 	for (size_t i = 0; i < config.module_count; i++)
-		modules[i] =
-			(struct boot_module){config.kernel_path, cmdlines[choices[1] >> 4 & 3]};
+		modules[i] = (struct boot_module){
+			config.kernel_path, cmdlines[choices[1] >> 4 & 3], NULL};
 	ret = boot_load(memory, &config, &bsp, &result, &error);
 	FUZZ_CHECK(ret <= 0 && !ret == !text[0]);
 	if (!ret)

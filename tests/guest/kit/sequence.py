@@ -11,6 +11,8 @@ from .test import check, wait_until
 from .vmm import start
 
 FSCK_REPAIRED = 1  # e2fsck's status after it replayed a journal: all is well now
+# What it may say of that. Anything else was broken before.
+FSCK_LINES = re.compile(r"e2fsck |.*: (recovering journal$|Clearing orphaned inode |clean, |\d+/\d+ files )|$")
 
 
 def writer(series, reset_after=None):
@@ -46,10 +48,16 @@ def wait_for_records(vmm, count):
     check(stored(vmm) >= count, "the guest did not write")
 
 
-def command(t, *words):
+def run(t, *words):
+    """Returns status and output."""
     done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    t.log(f"$ {' '.join(words)}: {done.returncode}\n{done.stdout.decode(errors='replace')}")
-    return done.returncode
+    text = done.stdout.decode(errors="replace")
+    t.log(f"$ {' '.join(words)}: {done.returncode}\n{text}")
+    return done.returncode, text
+
+
+def command(t, *words):
+    return run(t, *words)[0]
 
 
 def new_file_system(t, name="disk.img", mib=48):
@@ -63,8 +71,9 @@ def all_is_there(t, image, count, series=1):
     copy = f"{image}.sequence"
     with contextlib.suppress(FileNotFoundError):
         os.remove(copy)
-    replay = command(t, "e2fsck", "-fp", image)
+    replay, said = run(t, "e2fsck", "-fp", image)
+    sound = all(FSCK_LINES.match(line) for line in said.split("\n"))
     clean = command(t, "e2fsck", "-fn", image)
     command(t, "debugfs", "-R", f"dump /sequence {copy}", image)
     records = command(t, t.program("sequence"), "check", copy, str(series), str(count)) if os.path.exists(copy) else count
-    return replay in (0, FSCK_REPAIRED) and clean == 0 and records == 0
+    return replay in (0, FSCK_REPAIRED) and sound and clean == 0 and records == 0

@@ -2,8 +2,8 @@
 /*
  * A kernel for tests of the boot loaders and of ends: prints on COM1 what it was given, and ends
  * the machine by the word on its command line: "halt" does not, "reset" by the keyboard controller,
- * "triple" by a triple fault, otherwise through debug-exit with the number behind "exit=". It needs
- * no interrupts and no library.
+ * "triple" by a triple fault, "nowhere" by code that is in no memory, otherwise through debug-exit
+ * with the number behind "exit=". It needs no interrupts and no library.
  */
 #include <stdint.h>
 
@@ -11,6 +11,7 @@
 
 #define DEBUG_EXIT 0xf4
 #define KEYBOARD   0x64
+#define NOWHERE    0xe8000000u /* behind RAM; no device is there */
 
 #define MULTIBOOT_MAGIC 0x2badb002u
 #define PVH_MAGIC       0x336ec578u
@@ -189,6 +190,8 @@ static void end(const char *cmdline)
 		out(KEYBOARD, 0xfe);
 	else if (after(cmdline, "triple"))
 		triple_fault();
+	else if (after(cmdline, "nowhere"))
+		__asm__ volatile("jmp *%0" : : "r"(NOWHERE));
 	else
 		out(DEBUG_EXIT, number(after(cmdline, "exit=")));
 }

@@ -12,8 +12,8 @@ from kit.test import HOSTS, Failure, Skip, check, scenario, wait_until
 from kit.vmm import Vmm, halted, start, start_halted
 
 EXIT_RESET = 10
+EXIT_INTERNAL = 14
 EXIT_SIGINT = 130
-EXIT_SECOND_SIGTERM = 143
 SPIN = "set +x; for i in $(seq $(nproc)); do while :; do :; done & done; echo ready; wait"
 # A stop takes some hundredths of a second where nothing is emulated.
 SOON = 15
@@ -44,6 +44,30 @@ def reboot_starts_the_machine_again(t):
     vmm = start(t, job, [disk, net], cpus=2, machine={"on_reset": "restart"})
     vmm.job_passes()
     check(vmm.text().count("\nstart number") == 2, "the machine did not start twice")
+
+
+@scenario()
+def triple_fault_starts_the_machine_again(t):
+    """on_reset = "restart": as a processor that shuts down is reset; and a stop is a stop all the same."""
+    vmm = Vmm(t, ["-c", halted(t, cmdline="triple", machine={"on_reset": "restart"})])
+    wait_until(lambda: vmm.text().count("cmdline=") >= 3, "the machine starts again and again")
+    ends_soon(vmm, signal.SIGTERM, 0)
+
+
+@scenario()
+def v3_what_kvm_cannot_emulate_ends_the_machine(t):
+    """Code in no memory: a status of its own, and one line that says where."""
+    vmm = Vmm(t, ["-c", halted(t, cmdline="nowhere")])
+    vmm.ends(EXIT_INTERNAL)
+    check(vmm.log_text().count("an instruction could not be emulated") == 1, "the log does not say why, or more than once")
+
+
+@scenario()
+def v2_a_guest_that_powers_off_has_its_disk_flushed(t):
+    disk = t.disk("disk.img", 64)
+    job = "dd if=/dev/zero of=/dev/vda bs=1M count=16 oflag=direct; poweroff -f"
+    start(t, job, [device("virtio-blk", id="disk0", path=disk)]).ends(0)
+    check(not not_yet_on_disk(disk), "data of the guest was not flushed")
 
 
 @scenario()
@@ -129,7 +153,7 @@ def a_second_signal_ends_at_once(t):
     vmm.signal(signal.SIGTERM)
     time.sleep(3)
     check(vmm.process.poll() is None, "vmm did not wait for the flush")
-    ends_soon(vmm, signal.SIGTERM, EXIT_SECOND_SIGTERM)
+    ends_soon(vmm, signal.SIGTERM, -signal.SIGTERM)
 
 
 @scenario()

@@ -81,7 +81,10 @@ def a_kernel_that_is_none(t):
     text = t.path("text")
     with open(text, "w") as file:
         file.write("not a kernel\n" * 100)
-    refused(Vmm(t, ["-c", config(t, kernel=text)]), EXIT_KERNEL, text)
+    path = config(t, kernel=text)
+    with open(path) as file:
+        line = next(n for n, words in enumerate(file, 1) if text in words)
+    refused(Vmm(t, ["-c", path]), EXIT_KERNEL, f'{path}:{line}: kernel "{text}":')
 
 
 @scenario()

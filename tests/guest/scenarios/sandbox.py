@@ -4,16 +4,19 @@
 import ctypes
 import os
 import signal
+import socket
+import stat
 import subprocess
 
 from kit.config import device
 from kit.test import HOSTS, PATIENCE, Skip, check, scenario
-from kit.vmm import Vmm, halted, start_halted
+from kit.vmm import Vmm, halted, linux, start_halted
 
 EXIT_HOST = 4
 NOBODY = 65534
 SECCOMP_FILTER = "2"
 PR_CAPBSET_DROP, CAP_SYS_ADMIN = 24, 21
+CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 0x1000, 0x4000, 0x40000
 USER_NAMESPACES = "/proc/sys/user/max_user_namespaces"
 NO_USER_NAMESPACE = "not possible here: a user namespace: No space left on device"
 
@@ -45,10 +48,40 @@ def x4_x5_x7_a_running_vmm_has_no_privileges(t):
     vmm = start_halted(t, [disk], iothreads=["io0"])
     check_threads(vmm)
     check(os.listdir(f"/proc/{vmm.pid}/root/") == [], "vmm sees files")
+    for fd in os.listdir(f"/proc/{vmm.pid}/fd"):
+        check(not stat.S_ISDIR(os.stat(f"/proc/{vmm.pid}/fd/{fd}").st_mode), f"fd {fd} is a directory")
     for kind in ("net", "ipc", "uts", "mnt"):
         other = os.readlink(f"/proc/self/ns/{kind}") != os.readlink(f"/proc/{vmm.pid}/ns/{kind}")
         check(other, f"vmm has the {kind} namespace of the host")
     ends(vmm)
+
+
+@scenario()
+def x7_a_console_on_a_socket(t):
+    """As of a service whose output is the journal's; without a network of vmm's own."""
+    ours, theirs = socket.socketpair()
+    t.stack.enter_context(ours)
+    with theirs:
+        vmm = Vmm(t, ["-c", halted(t)], stdio=theirs)
+    ours.settimeout(PATIENCE)
+    seen = b""
+    while b"cmdline=" not in seen:
+        now = ours.recv(4096)
+        check(now, "vmm ended")
+        seen += now
+    ours.send(b"x")
+    ours.shutdown(socket.SHUT_WR)  # the end of its input
+    ends(vmm)
+
+
+@scenario()
+def x7_a_name_server_with_a_scope(t):
+    """The guest asks for a name; the host's name server is one of its own link."""
+    servers = t.path("resolv.conf")
+    write(servers, "nameserver fe80::1%lo\nnameserver 127.0.0.1\n")
+    job = "ip link set eth0 up; ip addr add 10.0.2.15/24 dev eth0; timeout 5 nslookup vmm.test 10.0.2.3 || :"
+    path = linux(t, job, [device("virtio-net", id="net0", backend="user")])
+    Vmm(t, ["-c", path], preexec_fn=lambda: bind(servers, "/etc/resolv.conf")).job_passes()
 
 
 @scenario()
@@ -95,6 +128,14 @@ def starts_and_says_so(vmm):
 def refuses_and_says_why(vmm):
     vmm.ends(EXIT_HOST)
     check(f'machine.sandbox is "strict", but {NO_USER_NAMESPACE}' in vmm.log_text(), "the error does not name the step")
+
+
+def bind(source, target):
+    """In a mount namespace of its own."""
+    libc = ctypes.CDLL(None)
+    libc.unshare(CLONE_NEWNS)
+    libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None)
+    libc.mount(source.encode(), target.encode(), None, MS_BIND, None)
 
 
 def drop_admin():

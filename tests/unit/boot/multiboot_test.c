@@ -213,6 +213,21 @@ static void a_header_with_addresses_must_not_be_cut_off(void **state)
 	kit_expect(*state, &image, VMM_E_INVAL, "cannot be booted");
 }
 
+/* A kernel of the higher half: both addresses are those that it has with page tables. */
+static void an_elf_entry_may_be_virtual(void **state)
+{
+	static const uint64_t vaddr_at[] = {52 + 8, 64 + 16};
+	struct kit *kit = *state;
+
+	for (int wide = 0; wide < 2; wide++) {
+		kit_multiboot_elf(&image, wide, 3);
+		kit_put(&image, vaddr_at[wide], KIT_ELF_GPA + 0xc0000000u, wide ? 8 : 4);
+		kit_put(&image, 24, KIT_ELF_ENTRY + 0xc0000000u, wide ? 8 : 4);
+		boot(kit);
+		assert_int_equal(kit->state.rip, KIT_ELF_ENTRY);
+	}
+}
+
 static void the_elf_entry_must_lie_in_the_kernel(void **state)
 {
 	kit_multiboot_elf(&image, 0, 3);
@@ -248,6 +263,7 @@ int main(void)
 		TEST(demands_that_cannot_be_met_are_named),
 		TEST(load_addresses_are_checked),
 		TEST(a_header_with_addresses_must_not_be_cut_off),
+		TEST(an_elf_entry_may_be_virtual),
 		TEST(the_elf_entry_must_lie_in_the_kernel),
 		TEST(pvh_is_taken_where_both_are_there),
 	};

@@ -16,6 +16,11 @@
 
 #define AGAIN 10
 
+static bool is_again(int status)
+{
+	return status == AGAIN;
+}
+
 static struct shared {
 	volatile int runs;
 	volatile pid_t child;
@@ -54,6 +59,14 @@ static int run_until_told(void *ctx)
 	return 5;
 }
 
+/* A reset that was under way when the signal came. */
+static int run_until_told_and_reset(void *ctx)
+{
+	shared->runs++;
+	(void)run_until_told(ctx);
+	return AGAIN;
+}
+
 /* Wait status of a process that supervises. */
 static pid_t start(int (*run)(void *ctx))
 {
@@ -64,7 +77,7 @@ static pid_t start(int (*run)(void *ctx))
 	if (!child) {
 		signal(SIGSEGV, SIG_DFL);
 		setrlimit(RLIMIT_CORE, &no_core);
-		_exit(supervise(run, NULL, AGAIN));
+		_exit(supervise(run, NULL, is_again));
 	}
 	return child;
 }
@@ -116,6 +129,20 @@ static void test_it_ends_by_the_signal_of_its_child(void **state)
 	assert_int_equal(WTERMSIG(status), SIGSEGV);
 }
 
+static void test_nothing_runs_again_behind_a_signal(void **state)
+{
+	pid_t child = start(run_until_told_and_reset);
+	int status;
+
+	(void)state;
+	wait_until_ready();
+	kill(child, SIGTERM);
+	status = status_of(child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(shared->runs, 1);
+}
+
 static void test_a_signal_reaches_the_machine(void **state)
 {
 	pid_t child = start(run_until_told);
@@ -152,6 +179,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(it_runs_again_until_the_status_is_another),
 		T(it_ends_by_the_signal_of_its_child),
+		T(nothing_runs_again_behind_a_signal),
 		T(a_signal_reaches_the_machine),
 		T(no_machine_is_left_when_it_is_killed),
 	};

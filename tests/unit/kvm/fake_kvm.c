@@ -89,7 +89,10 @@ static int vm_request(unsigned long request, void *arg)
 		fake_kvm.irqchip = true;
 		return 0;
 	case KVM_CREATE_PIT2:
-		fake_kvm.pit = true;
+		fake_kvm.pit = fake_kvm.pit_catches_up = true;
+		return 0;
+	case KVM_REINJECT_CONTROL:
+		fake_kvm.pit_catches_up = ((struct kvm_reinject_control *)arg)->pit_reinject;
 		return 0;
 	case KVM_IRQ_LINE:
 		fake_kvm.lines[fake_kvm.line_count++ % FAKE_LOG_MAX] = *(struct kvm_irq_level *)arg;

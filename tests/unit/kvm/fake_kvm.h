@@ -37,7 +37,7 @@ struct fake_kvm {
 	uint32_t ioeventfd_count;
 	struct kvm_ioeventfd ioeventfds[FAKE_LOG_MAX];
 	uint64_t tss, identity_map;
-	bool irqchip, pit;
+	bool irqchip, pit, pit_catches_up;
 	uint64_t rip; /* what KVM_GET_REGS tells */
 };
 

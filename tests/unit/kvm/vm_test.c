@@ -196,6 +196,7 @@ static void each_failing_step_names_itself_and_leaves_no_fd(void **state)
 		{KVM_SET_TSS_ADDR, "KVM_SET_TSS_ADDR: "},
 		{KVM_CREATE_IRQCHIP, "KVM_CREATE_IRQCHIP: "},
 		{KVM_CREATE_PIT2, "KVM_CREATE_PIT2: "},
+		{KVM_REINJECT_CONTROL, "KVM_REINJECT_CONTROL: "},
 		{KVM_SET_USER_MEMORY_REGION, "KVM_SET_USER_MEMORY_REGION: "},
 		{KVM_GET_SUPPORTED_CPUID, "KVM_GET_SUPPORTED_CPUID: "},
 		{KVM_GET_VCPU_MMAP_SIZE, "KVM_GET_VCPU_MMAP_SIZE: "},
@@ -213,6 +214,16 @@ static void each_failing_step_names_itself_and_leaves_no_fd(void **state)
 	after = dup(0);
 	close(after);
 	assert_int_equal(before, after);
+}
+
+static void h18_ticks_that_were_missed_are_not_made_up_for(void **state)
+{
+	struct vm *vm;
+
+	(void)state;
+	assert_int_equal(create(FAKE_KVM_PATH, 1, &vm), 0);
+	assert_false(fake_kvm.pit_catches_up);
+	vm_destroy(vm);
 }
 
 static void impossible_numbers_of_vcpus_are_refused(void **state)
@@ -346,6 +357,7 @@ int main(void)
 		T(H22_kvm_in_use_by_another_hypervisor_says_so),
 		T(interrupted_creation_is_tried_again),
 		T(each_failing_step_names_itself_and_leaves_no_fd),
+		T(h18_ticks_that_were_missed_are_not_made_up_for),
 		T(impossible_numbers_of_vcpus_are_refused),
 		T(ram_beyond_the_processors_addresses_is_refused),
 		T(what_kvm_answers_for_itself_is_reserved),

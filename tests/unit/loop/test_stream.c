@@ -197,6 +197,20 @@ static void test_a_pty_carries_all_bytes_both_ways_without_echo(void **state)
 	assert_int_equal(lstat(path_of("link"), &st), -1);
 }
 
+static void test_a_pty_link_that_is_in_use_is_refused(void **state)
+{
+	static struct console other;
+	char target[64] = "";
+
+	log_set_level(VMM_LOG_ERROR);
+	assert_int_equal(console_open(&console, *state, VMM_STREAM_PTY, path_of("link")), 0);
+	assert_int_equal(console_open(&other, *state, VMM_STREAM_PTY, path_of("link")), VMM_E_BUSY);
+	assert_true(readlink(path_of("link"), target, sizeof(target)) > 0);
+	assert_string_equal(target, stream_pty_name(console.stream));
+	console_close(&console);
+	log_set_level(VMM_LOG_INFO);
+}
+
 static void test_a_pty_link_replaces_a_stale_one_but_no_file(void **state)
 {
 	char target[64] = "";
@@ -550,6 +564,7 @@ int main(void)
 		TEST(test_dev_null_is_a_file_that_never_waits),
 		TEST(test_h12_a_full_file_drops_output_and_goes_on),
 		TEST(test_a_pty_carries_all_bytes_both_ways_without_echo),
+		TEST(test_a_pty_link_that_is_in_use_is_refused),
 		TEST(test_a_pty_link_replaces_a_stale_one_but_no_file),
 		TEST(test_stdio_on_pipes_reads_and_writes_and_leaves_them_blocking),
 		TEST(test_s1_input_is_read_only_as_far_as_there_is_room),

@@ -183,6 +183,49 @@ static void test_a_client_that_is_gone_makes_place_for_the_next(void **state)
 	close(second);
 }
 
+/* A script: it sends its commands and goes. */
+static void test_what_a_client_sent_before_it_went_is_read(void **state)
+{
+	char sent[200];
+	int fd;
+
+	memset(sent, 'x', sizeof(sent));
+	console.room = 16;
+	assert_int_equal(console_open(&console, *state, VMM_STREAM_UNIX, path), 0);
+	fd = connect_client();
+	assert_true(fixture_run_until(*state, is_connected, &console, 1000));
+	assert_int_equal(write(fd, sent, sizeof(sent)), sizeof(sent));
+	close(fd);
+	fixture_run_for(*state, 5);
+	/* The echo, which nobody takes. */
+	console_print(&console, "xxxxxxxxxxxxxxxx");
+	fixture_run_for(*state, 5);
+	console.room = sizeof(sent);
+	stream_resume(console.stream);
+	assert_true(console_wait(&console, sizeof(sent)));
+	assert_true(fixture_run_until(*state, is_closed, &console, 1000));
+}
+
+/* As "echo command | socat - UNIX-CONNECT:console" does it. */
+static void test_a_client_that_ended_its_input_gets_the_answer(void **state)
+{
+	int fd;
+
+	console.room = 100;
+	assert_int_equal(console_open(&console, *state, VMM_STREAM_UNIX, path), 0);
+	fd = connect_client();
+	assert_int_equal(write(fd, "ls\n", 3), 3);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	assert_true(console_wait(&console, 3));
+	fixture_run_for(*state, 20);
+	assert_int_equal(console.closed, 0);
+	console_print(&console, "file\n");
+	expect_text(*state, fd, "file\n");
+	close(fd);
+	console_print(&console, "more");
+	assert_true(fixture_run_until(*state, is_closed, &console, 1000));
+}
+
 static void test_a_client_that_does_not_read_costs_only_the_buffer(void **state)
 {
 	static uint8_t data[100000];
@@ -328,6 +371,8 @@ int main(void)
 		TEST(test_close_writes_out_what_the_client_takes),
 		TEST(test_a_second_client_is_turned_away),
 		TEST(test_a_client_that_is_gone_makes_place_for_the_next),
+		TEST(test_what_a_client_sent_before_it_went_is_read),
+		TEST(test_a_client_that_ended_its_input_gets_the_answer),
 		TEST(test_a_client_that_does_not_read_costs_only_the_buffer),
 		TEST(test_h16_a_stale_socket_is_replaced),
 		TEST(test_a_path_in_use_or_of_something_else_is_refused),

@@ -340,6 +340,22 @@ static void x9_a_pinned_plugin_must_have_its_digest(void **state)
 	plugin_registry_destroy(registry);
 }
 
+static void x9_a_pin_by_path_counts_however_the_directory_is_spelled(void **state)
+{
+	char digest[DIGEST_BYTES];
+	struct config_pin pin = {FIXTURES "/test.so", digest};
+	const struct vmm_device_type *type = NULL;
+	struct plugin_registry *registry = open_registry(FIXTURES "/./", NULL);
+
+	(void)state;
+	memset(digest, '0', DIGEST_BYTES - 1);
+	digest[DIGEST_BYTES - 1] = '\0';
+	plugin_registry_pin(registry, &pin, 1, false);
+	assert_int_equal(
+		plugin_find_type(registry, "test-bus", NULL, &type, NULL, &error), VMM_E_PERM);
+	plugin_registry_destroy(registry);
+}
+
 static void x9_with_the_policy_pinned_only_pinned_plugins_are_loaded(void **state)
 {
 	const struct vmm_device_type *type = NULL;
@@ -440,6 +456,7 @@ int main(void)
 		cmocka_unit_test(x8_every_directory_on_the_way_is_judged),
 		cmocka_unit_test(x8_the_target_of_a_link_is_judged),
 		cmocka_unit_test(x9_a_pinned_plugin_must_have_its_digest),
+		cmocka_unit_test(x9_a_pin_by_path_counts_however_the_directory_is_spelled),
 		cmocka_unit_test(x9_with_the_policy_pinned_only_pinned_plugins_are_loaded),
 		cmocka_unit_test(x9_the_code_that_runs_is_the_sealed_copy),
 		cmocka_unit_test(x9_the_copy_that_is_checked_cannot_change),

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/kvm.h>
+#include <linux/sockios.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -35,7 +36,7 @@ static const struct act {
 	uint32_t roles; /* that may */
 	uint64_t need;  /* only with this */
 	long number;
-	unsigned long args[4];
+	unsigned long args[6];
 } acts[] = {
 	{"execve", 0, 0, SYS_execve, {0}},
 	{"openat for writing", 0, 0, SYS_openat, {0, 0, O_RDWR}},
@@ -55,6 +56,15 @@ static const struct act {
 	{"KVM_IRQFD", LOOPS | ROLE(VCPU), 0, SYS_ioctl, {~0ul, KVM_IRQFD}},
 	{"poll", EVERY & ~ROLE(WORKER), 0, SYS_poll, {0}},
 	{"write", EVERY, 0, SYS_write, {~0ul}},
+	{"signals of a file to another process", 0, 0, SYS_fcntl, {~0ul, F_SETOWN, 1}},
+	{"another signal of a file", 0, 0, SYS_fcntl, {~0ul, 10 /* F_SETSIG */, SIGKILL}},
+	{"flags of a file", LOOPS, 0, SYS_fcntl, {~0ul, F_SETFL, O_NONBLOCK}},
+	{"limits of another process", 0, 0, SYS_prlimit64, {1, 0, 1}},
+	{"reading a limit", LOOPS, 0, SYS_prlimit64, {0, 0, 0, 0}},
+	{"send on a socket", LOOPS, 0, SYS_sendto, {~0ul}},
+	{"receive on a socket", LOOPS, 0, SYS_recvfrom, {~0ul}},
+	{"send to an address", LOOPS, VMM_NEED_NETWORK, SYS_sendto, {~0ul, 0, 0, 0, 1}},
+	{"index of an interface", LOOPS, VMM_NEED_NETWORK, SYS_ioctl, {~0ul, SIOCGIFINDEX}},
 	{"socket", LOOPS, VMM_NEED_NETWORK, SYS_socket, {AF_INET, SOCK_STREAM}},
 	{"openat for reading", LOOPS, VMM_NEED_NETWORK, SYS_openat, {0, 0, O_RDONLY}},
 	{"BLKDISCARD", LOOPS | ROLE(WORKER), VMM_NEED_DISK, SYS_ioctl, {~0ul, BLKDISCARD}},
@@ -79,7 +89,8 @@ static void check_attempt(uintptr_t arg)
 	MUST(limits_prepare(NULL) == 0 && filters_prepare(attempt->needs, NULL) == 0);
 	MUST(filters_load(attempt->role) == 0);
 	if (act)
-		syscall(act->number, act->args[0], act->args[1], act->args[2], act->args[3], 0, 0);
+		syscall(act->number, act->args[0], act->args[1], act->args[2], act->args[3],
+			act->args[4], act->args[5]);
 	else
 		attempt->run();
 }

@@ -48,9 +48,14 @@ guest_here() {
 	local kernel initrd disk dir=$VMM_ROOT/build/guest
 	kernel=$(guest_kernel "$1") && initrd=$(guest_initrd "$1") && disk=$(guest_disk "$2") || return
 	mkdir -p "$dir" || return
-	cmp -s "$kernel" "$dir/vmlinuz" || cp "$kernel" "$dir/vmlinuz" || return
-	cmp -s "$initrd" "$dir/initrd" || cp "$initrd" "$dir/initrd" || return
-	[[ -e $dir/disk.img ]] || cp --sparse=always "$disk" "$dir/disk.img"
+	cmp -s "$kernel" "$dir/vmlinuz" || guest_copy "$kernel" "$dir/vmlinuz" || return
+	cmp -s "$initrd" "$dir/initrd" || guest_copy "$initrd" "$dir/initrd" || return
+	[[ -e $dir/disk.img ]] || guest_copy "$disk" "$dir/disk.img"
+}
+
+# guest_copy FROM TO: whole, or not at all if it is interrupted.
+guest_copy() {
+	cp --sparse=always "$1" "$2.new.$$" && mv "$2.new.$$" "$2"
 }
 
 # guest_key FILE[=PATH]...: changes when a file, a path or a tool that makes images changes.

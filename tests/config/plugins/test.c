@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Device types that do nothing, for tests of configurations: options of every kind, references, and
- * a type that looks at its values. create() says so on standard error: a check must not call it.
+ * a type that looks at its values. create() and destroy() say so on standard error: a check must not
+ * call them.
  */
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <vmm/plugin.h>
 #include <vmm/support.h>
@@ -19,8 +22,8 @@
 static int32_t create(const struct vmm_create_args *args, void **ret_ctx)
 {
 	fprintf(stderr, "%s was created\n", args->device_id);
-	*ret_ctx = NULL;
-	return 0;
+	*ret_ctx = strdup(args->device_id);
+	return *ret_ctx ? 0 : VMM_E_NOMEM;
 }
 
 static int32_t get_interface(void *ctx, const char *id, const void **ret_table, void **ret_object)
@@ -31,7 +34,8 @@ static int32_t get_interface(void *ctx, const char *id, const void **ret_table, 
 
 static void destroy(void *ctx)
 {
-	(void)ctx;
+	fprintf(stderr, "%s was destroyed\n", (const char *)ctx);
+	free(ctx);
 }
 
 static int32_t validate(const struct vmm_validate_args *args)

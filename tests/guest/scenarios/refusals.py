@@ -2,6 +2,7 @@
 """Starts that have to fail: with what status, with what text."""
 
 import os
+import re
 import shutil
 
 from kit.config import device
@@ -68,6 +69,20 @@ def a_plugin_that_fails_in_create(t):
     with open(path) as file:
         line = next(n for n, text in enumerate(file, 1) if "bad0" in text)
     refused(Vmm(t, ["-c", path]), EXIT_DEVICE, f'{path}:{line}: device "bad0" (create-fails):')
+
+
+@scenario()
+def h24_devices_are_destroyed_in_reverse_order(t):
+    """Those that were created before one that fails, wherever that is, and no others."""
+    fixtures = os.path.normpath(os.path.join(os.path.dirname(t.settings["vmm"]), "../tests/config/plugins"))
+    good = [device("test-bus", id=name, plugin=f"{fixtures}/test.so") for name in ("one", "two", "three")]
+    for before in (0, 1, 3):
+        bad = device("create-fails", id="bad0", plugin=f"{fixtures}/create-fails.so")
+        vmm = Vmm(t, ["-c", config(t, *good[:before], bad, *good[before:])])
+        vmm.ends(EXIT_DEVICE)
+        names = ["one", "two", "three"][:before]
+        said = re.findall(r"^(one|two|three) was (created|destroyed)$", vmm.log_text(), re.M)
+        check(said == [(n, "created") for n in names] + [(n, "destroyed") for n in reversed(names)], f"what happened: {said}")
 
 
 @scenario()

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Device types that do nothing, for tests of configurations: options of every kind, references, and
- * a type that looks at its values. create() and destroy() say so on standard error: a check must not
- * call them.
+ * a type that looks at its values. create() and destroy() say so on standard error: a check must
+ * not call them.
  */
 #include <stdint.h>
 #include <stdio.h>

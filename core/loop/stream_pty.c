@@ -85,7 +85,9 @@ static int make_link(struct pty *pty, const char *path, struct vmm_error *error)
 
 	if (is_stale && is_in_use(path)) {
 		vmm_set_error(error,
-			"the symbolic link \"%s\" is that of another process's console", path);
+			"the symbolic link \"%s\" is that of another process's console; use "
+			"another path",
+			path);
 		return VMM_E_BUSY;
 	}
 	if (is_stale)

@@ -89,7 +89,6 @@ static int create_memory(struct machine *machine, struct vmm_error *error)
 		.prealloc = config->prealloc,
 		.locked = config->lock_memory,
 	};
-
 	char text[CONFIG_ERROR_BYTES] = "";
 	struct vmm_error own = {sizeof(own), text, sizeof(text)};
 	int ret;
@@ -115,8 +114,7 @@ static int create_vm(struct machine *machine, struct vmm_error *error)
 	if (!vm_hardware())
 		log_write(VMM_LOG_WARN, NULL,
 			"KVM: the processor shows neither VT-x nor AMD-V, so /dev/kvm works "
-			"without them (kvm_pvm?): a guest that stays silent may not be made for "
-			"that");
+			"without them (kvm_pvm?): a guest that stays silent may not be made for that");
 	ret = layout_init(&machine->layout, options.vcpus, memory_bytes(machine->memory),
 		ranges[count - 1].gpa.value + ranges[count - 1].bytes, vm_phys_bits(machine->vm),
 		&own);

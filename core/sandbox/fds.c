@@ -24,10 +24,24 @@ static void remember(int fd)
 		close(fd);
 }
 
+/* The next fd that is open, but for the standard ones and that of the directory; -1: no more. */
+static int next_fd(DIR *directory)
+{
+	struct dirent *entry;
+
+	while ((entry = readdir(directory))) {
+		int fd = (int)strtol(entry->d_name, NULL, 10);
+
+		if (fd > STDERR_FILENO && fd != dirfd(directory))
+			return fd;
+	}
+	return -1;
+}
+
 void fds_remember(void)
 {
 	DIR *directory = opendir("/proc/self/fd");
-	struct dirent *entry;
+	int next;
 
 	inherited_count = 0;
 	if (!directory) {
@@ -36,30 +50,21 @@ void fds_remember(void)
 				remember(fd);
 		return;
 	}
-	while ((entry = readdir(directory))) {
-		int fd = (int)strtol(entry->d_name, NULL, 10);
-
-		if (fd > STDERR_FILENO && fd != dirfd(directory))
-			remember(fd);
-	}
+	while ((next = next_fd(directory)) >= 0)
+		remember(next);
 	closedir(directory);
 }
 
 int fds_highest(void)
 {
 	DIR *directory = opendir("/proc/self/fd");
-	struct dirent *entry;
-	int highest = (int)INHERITED_MAX;
+	int highest = STDERR_FILENO;
+	int next;
 
 	if (!directory)
-		return highest;
-	highest = STDERR_FILENO;
-	while ((entry = readdir(directory))) {
-		int fd = (int)strtol(entry->d_name, NULL, 10);
-
-		if (fd > highest && fd != dirfd(directory))
-			highest = fd;
-	}
+		return (int)INHERITED_MAX;
+	while ((next = next_fd(directory)) >= 0)
+		highest = next > highest ? next : highest;
 	closedir(directory);
 	return highest;
 }

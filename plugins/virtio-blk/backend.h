@@ -34,7 +34,7 @@ struct blk_op {
 	uint32_t iov_count;          /* READ, WRITE: at most IOV_MAX */
 	const struct vmm_iovec *iov; /* laid out as struct iovec */
 	uint64_t offset_bytes;
-	uint64_t bytes; /* READ, WRITE: at most so many */
+	uint64_t bytes; /* DISCARD, ZERO; READ, WRITE: at most so many */
 	int unmap;      /* ZERO: the blocks may be given back */
 	int refused;    /* with a negative result: it never began */
 	int64_t result; /* bytes done (SYNC: 0), or a negative errno */

@@ -129,29 +129,23 @@ static void iov_write(struct vmm_iovec *iov, uint64_t offset, const void *data, 
 	}
 }
 
-/* Reads from a list of buffers, which has so many bytes. */
-static void iov_read(const struct vmm_iovec *iov, void *data, uint64_t bytes)
+/* The byte at an offset in a list of buffers; the caller knows that it is there. */
+static uint8_t iov_byte(const struct vmm_iovec *iov, uint64_t offset)
 {
-	uint8_t *to = data;
-
-	for (; bytes > 0; iov++) {
-		uint64_t now = iov->bytes < bytes ? iov->bytes : bytes;
-
-		memcpy(to, iov->base, now);
-		to += now;
-		bytes -= now;
-	}
+	for (; offset >= iov->bytes; iov++)
+		offset -= iov->bytes;
+	return ((const uint8_t *)iov->base)[offset];
 }
 
 bool net_rx_accept(struct net *net, uint32_t pair, uint64_t bytes)
 {
 	struct net_window *window = &net->windows[pair];
+	uint64_t most = NET_HDR_BYTES + NET_FRAME_MIN + NET_VLAN_BYTES + net->config.mtu;
 	const uint8_t none = 0;
-	struct net_hdr hdr;
 
-	iov_read(window->iov, &hdr, NET_HDR_BYTES);
-	if (net->features & NET_F_MTU && (hdr.gso_type & ~NET_GSO_ECN) == NET_GSO_NONE &&
-		bytes > NET_HDR_BYTES + NET_FRAME_MIN + NET_VLAN_BYTES + net->config.mtu) {
+	if (net->features & NET_F_MTU && bytes > most &&
+		(iov_byte(window->iov, offsetof(struct net_hdr, gso_type)) & ~NET_GSO_ECN) ==
+			NET_GSO_NONE) {
 		net->counters.rx_dropped++;
 		return false;
 	}

@@ -69,7 +69,6 @@ static void activate(struct vio_device *d)
 		vio_break(d, wrong);
 		return;
 	}
-	vio_config_deliver(d);
 	rescan(d);
 }
 
@@ -164,7 +163,7 @@ void vio_work_cb(void *ctx, int32_t fd, uint32_t events)
 	}
 	if (work & WORK_ACTIVATE)
 		activate(d);
-	if (d->active && work & WORK_CONFIG)
+	if (d->active && work & (WORK_ACTIVATE | WORK_CONFIG))
 		vio_config_deliver(d);
 	if (d->active && work & WORK_TAKE && !vio_gate_open(d))
 		take_given(d);

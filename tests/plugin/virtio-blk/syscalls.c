@@ -11,6 +11,7 @@
 #include <liburing.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,10 @@
 #define EXPORT    __attribute__((visibility("default")))
 #define LOG_BYTES 4096u
 
+#define PARTS_MAX   64u
+#define SPOILED_MAX 16u /* in a batch of io_uring; those behind them are not changed */
+#define NO_FILE     1   /* number that the ring's table of files does not have */
+
 struct fault {
 	int error;
 	uint64_t bytes;
@@ -33,7 +38,7 @@ struct fault {
 static const struct syscalls_device *device;
 static struct fault faults[CALL_KINDS];
 static char log_text[LOG_BYTES];
-static uint32_t log_used, hits, cached;
+static uint32_t log_used, hits, ring_hits, cached;
 
 void syscalls_reset(void)
 {
@@ -41,6 +46,7 @@ void syscalls_reset(void)
 	memset(log_text, 0, sizeof(log_text));
 	log_used = 0;
 	hits = 0;
+	ring_hits = 0;
 	cached = 0;
 }
 
@@ -80,6 +86,11 @@ uint32_t syscalls_hit(void)
 	return hits;
 }
 
+uint32_t syscalls_hit_in_ring(void)
+{
+	return ring_hits;
+}
+
 uint32_t syscalls_cached(void)
 {
 	return cached;
@@ -99,13 +110,25 @@ static const struct fault *fault_take(enum syscall_kind kind)
 	return &faults[kind];
 }
 
+/* The first bytes of the buffers in ret_part, which has PARTS_MAX places; returns how many. */
+static int shorten(struct iovec *ret_part, const struct iovec *iov, int count, uint64_t bytes)
+{
+	int n = 0;
+
+	for (; bytes && n < count && n < (int)PARTS_MAX; n++) {
+		ret_part[n] = iov[n];
+		if (ret_part[n].iov_len > bytes)
+			ret_part[n].iov_len = bytes;
+		bytes -= ret_part[n].iov_len;
+	}
+	return n;
+}
+
 static ssize_t move(
 	enum syscall_kind kind, int fd, const struct iovec *iov, int count, off_t offset)
 {
 	const struct fault *fault = fault_take(kind);
-	struct iovec part[64];
-	uint64_t left = fault ? fault->bytes : 0;
-	int n = 0;
+	struct iovec part[PARTS_MAX];
 	ssize_t ret;
 
 	if (fault && fault->error) {
@@ -114,14 +137,12 @@ static ssize_t move(
 	}
 	if (fault && !fault->bytes)
 		return 0;
-	for (; fault && left && n < count && n < 64; n++) {
-		part[n] = iov[n];
-		if (part[n].iov_len > left)
-			part[n].iov_len = left;
-		left -= part[n].iov_len;
+	if (fault) {
+		count = shorten(part, iov, count, fault->bytes);
+		iov = part;
 	}
-	ret = syscall(kind == CALL_READ ? SYS_preadv : SYS_pwritev, fd, fault ? part : iov,
-		fault ? n : count, offset, 0);
+	ret = syscall(
+		kind == CALL_READ ? SYS_preadv : SYS_pwritev, fd, iov, count, offset, 0);
 	/* Logged when it is done. */
 	syscalls_note(kind);
 	return ret;
@@ -260,31 +281,94 @@ EXPORT int io_uring_queue_init_params(
 	return fault ? -fault->error : real(entries, ring, params);
 }
 
+/* An operation of a batch whose end is changed. */
+struct spoiled {
+	uint64_t user_data;
+	int is_refused; /* it did nothing, and ends with result */
+	int result;
+	struct iovec part[PARTS_MAX]; /* what is left of its buffers, otherwise */
+};
+
+static enum syscall_kind ring_kind(const struct io_uring_sqe *sqe)
+{
+	switch (sqe->opcode) {
+	case IORING_OP_READ:
+	case IORING_OP_READV:
+		return CALL_READ;
+	case IORING_OP_WRITE:
+	case IORING_OP_WRITEV:
+		return CALL_WRITE;
+	case IORING_OP_FSYNC:
+		return CALL_SYNC;
+	default:
+		abort();
+	}
+}
+
+static void spoil(struct io_uring_sqe *sqe, const struct fault *fault, struct spoiled *ret_spoiled)
+{
+	struct iovec one = {(void *)(uintptr_t)sqe->addr, sqe->len};
+	int is_vector = sqe->opcode == IORING_OP_READV || sqe->opcode == IORING_OP_WRITEV;
+	const struct iovec *iov = is_vector ? one.iov_base : &one;
+
+	ret_spoiled->user_data = sqe->user_data;
+	ret_spoiled->is_refused = fault->error || !fault->bytes;
+	ret_spoiled->result = -fault->error;
+	if (ret_spoiled->is_refused) {
+		sqe->fd = NO_FILE;
+		return;
+	}
+	sqe->opcode = ring_kind(sqe) == CALL_READ ? IORING_OP_READV : IORING_OP_WRITEV;
+	sqe->len = (uint32_t)shorten(
+		ret_spoiled->part, iov, is_vector ? (int)sqe->len : 1, fault->bytes);
+	sqe->addr = (uintptr_t)ret_spoiled->part;
+}
+
+/* Waits until it ended; asking runs what the kernel has to do for that in this thread. */
+static void end_spoiled(struct io_uring *ring, const struct spoiled *spoiled)
+{
+	const struct io_uring_cq *cq = &ring->cq;
+
+	for (;; sched_yield()) {
+		unsigned int tail = __atomic_load_n(cq->ktail, __ATOMIC_ACQUIRE);
+
+		for (unsigned int i = *cq->khead; i != tail; i++) {
+			struct io_uring_cqe *cqe = &cq->cqes[i & *cq->kring_mask];
+
+			if (cqe->user_data != spoiled->user_data)
+				continue;
+			if (spoiled->is_refused)
+				cqe->res = spoiled->result;
+			return;
+		}
+	}
+}
+
 EXPORT int io_uring_submit(struct io_uring *ring)
 {
+	static struct spoiled spoiled[SPOILED_MAX];
 	int (*real)(struct io_uring *);
 	struct io_uring_sq *sq = &ring->sq;
 	const struct fault *fault = fault_take(CALL_SUBMIT);
+	uint32_t count = 0;
+	int ret;
 
 	if (fault)
 		return -fault->error;
 	look_up("io_uring_submit", &real);
 	for (unsigned int i = sq->sqe_head; i != sq->sqe_tail; i++) {
-		switch (sq->sqes[i & *sq->kring_mask].opcode) {
-		case IORING_OP_READ:
-		case IORING_OP_READV:
-			syscalls_note(CALL_READ);
-			break;
-		case IORING_OP_WRITE:
-		case IORING_OP_WRITEV:
-			syscalls_note(CALL_WRITE);
-			break;
-		case IORING_OP_FSYNC:
-			syscalls_note(CALL_SYNC);
-			break;
-		default:
-			abort();
-		}
+		struct io_uring_sqe *sqe = &sq->sqes[i & *sq->kring_mask];
+		enum syscall_kind kind = ring_kind(sqe);
+
+		fault = count < SPOILED_MAX ? fault_take(kind) : NULL;
+		if (fault)
+			spoil(sqe, fault, &spoiled[count++]);
+		if (!fault || !fault->error || kind == CALL_SYNC)
+			syscalls_note(kind);
 	}
-	return real(ring);
+	ring_hits += count;
+	ret = real(ring);
+	for (uint32_t i = 0; i < count; i++)
+		end_spoiled(ring, &spoiled[i]);
+	return ret;
 }

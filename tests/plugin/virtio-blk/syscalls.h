@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The system calls that the plugin makes on its image, seen and changed on their way: definitions
- * in the test program come before those of the C library. What io_uring is given is seen, too, but
- * cannot be changed.
+ * in the test program come before those of the C library. Reads, writes and syncs are those given
+ * to io_uring, too.
  */
 #ifndef TEST_SYSCALLS_H
 #define TEST_SYSCALLS_H
@@ -50,8 +50,9 @@ struct syscalls_device {
 /** Regular files are block devices from now on; NULL: they are files. */
 void syscalls_block_device(const struct syscalls_device *device);
 
-/** Calls that failed or were shortened. */
+/** Calls that failed or were shortened, and how many of them were given to io_uring. */
 uint32_t syscalls_hit(void);
+uint32_t syscalls_hit_in_ring(void);
 
 /** Reads that were asked to give only what is there already. */
 uint32_t syscalls_cached(void);

@@ -229,7 +229,7 @@ static void quiesce_of_a_read_only_disk_has_nothing_to_sync(void **state)
 }
 
 /*
- * ---- Calls that fail; only where they can be made to, with workers ----
+ * ---- Calls that fail ----
  */
 
 static void h1_no_space_left_fails_the_write_with_one_line(void **state)
@@ -485,12 +485,12 @@ int main(void)
 		BOTH(b13_mode_toggled_under_writes_ends_them_all),
 		BOTH(quiesce_drains_and_then_syncs),
 		BOTH(quiesce_of_a_read_only_disk_has_nothing_to_sync),
-		WITH(h1_no_space_left_fails_the_write_with_one_line, "worker"),
-		WITH(h2_read_error_is_not_data, "worker"),
-		WITH(h3_sync_error_is_sticky, "worker"),
-		WITH(h4_short_and_interrupted_calls_are_continued, "worker"),
-		WITH(h4_endless_eagain_gives_up, "worker"),
-		WITH(h4_end_of_file_inside_the_capacity_fails, "worker"),
+		BOTH(h1_no_space_left_fails_the_write_with_one_line),
+		BOTH(h2_read_error_is_not_data),
+		BOTH(h3_sync_error_is_sticky),
+		BOTH(h4_short_and_interrupted_calls_are_continued),
+		BOTH(h4_endless_eagain_gives_up),
+		BOTH(h4_end_of_file_inside_the_capacity_fails),
 		WITH(used_length_counts_what_was_read_before_an_error, "worker"),
 		BOTH(zeroes_are_written_where_the_file_system_cannot_make_them),
 		BOTH(zeroes_that_fail_are_reported),

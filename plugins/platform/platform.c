@@ -38,7 +38,7 @@ static void rtc_changed(struct platform *platform, struct rtc_now at)
 		platform->irq.line_set(platform->host, platform->rtc_line, level);
 	}
 	arm(platform, platform->wall_timer, &platform->wall_deadline,
-		rtc_next_wall(&platform->rtc, at));
+		rtc_next_wall(&platform->rtc));
 	arm(platform, platform->tick_timer, &platform->tick_deadline,
 		rtc_next_tick(&platform->rtc, at));
 }

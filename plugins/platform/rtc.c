@@ -238,12 +238,12 @@ void rtc_update(struct rtc *rtc, struct rtc_now now)
 	int64_t alarm_s, now_s = guest_s(rtc, now);
 
 	if (!(rtc->cmos[REG_B] & B_SET)) {
-		if (now_s > rtc->seen_s) {
+		if (now_s != rtc->seen_s) { /* it goes back with the host's clock */
 			rtc->cmos[REG_C] |= C_UPDATE;
 			if (next_alarm(rtc, rtc->seen_s, &alarm_s) && alarm_s <= now_s)
 				rtc->cmos[REG_C] |= C_ALARM;
 		}
-		rtc->seen_s = now_s; /* may go back, with the host's clock */
+		rtc->seen_s = now_s;
 	}
 	if (shift) {
 		uint64_t period = period_number(now.tick_ns, shift);
@@ -321,28 +321,40 @@ void rtc_write(struct rtc *rtc, struct rtc_now now, uint8_t value)
 	rtc->cmos[rtc->index] = value;
 }
 
-uint64_t rtc_next_wall(const struct rtc *rtc, struct rtc_now now)
+uint64_t rtc_next_wall(const struct rtc *rtc)
 {
 	const uint8_t b = rtc->cmos[REG_B];
-	int64_t target_s = guest_s(rtc, now) + 1;
+	int64_t alarm_s;
 
 	/* A flag that is set and not read yet holds the line up: nothing more can happen. */
-	if ((b & B_SET) || rtc_level(rtc))
+	if ((b & B_SET) || !(b & B_AIE) || rtc_level(rtc) ||
+		!next_alarm(rtc, rtc->seen_s, &alarm_s))
 		return RTC_NEVER;
-	if (!(b & B_UIE) && (!(b & B_AIE) || !next_alarm(rtc, rtc->seen_s, &target_s)))
-		return RTC_NEVER;
-	return (uint64_t)(target_s - rtc->offset_s) * NS_PER_S;
+	return (uint64_t)(alarm_s - rtc->offset_s) * NS_PER_S;
+}
+
+static uint64_t next_period(uint64_t tick_ns, uint32_t shift)
+{
+	uint64_t ticks = (period_number(tick_ns, shift) + 1) << shift;
+
+	/* Rounded up, so that the period is over then. */
+	return ticks / CRYSTAL_HZ * NS_PER_S +
+	       (ticks % CRYSTAL_HZ * NS_PER_S + CRYSTAL_HZ - 1) / CRYSTAL_HZ;
 }
 
 uint64_t rtc_next_tick(const struct rtc *rtc, struct rtc_now now)
 {
-	uint32_t shift = period_shift(rtc);
-	uint64_t ticks;
+	const uint8_t b = rtc->cmos[REG_B];
+	const uint32_t shift = period_shift(rtc);
+	uint64_t next_ns = RTC_NEVER, update_ns;
 
-	if (!shift || !(rtc->cmos[REG_B] & B_PIE) || rtc_level(rtc))
+	if (rtc_level(rtc))
 		return RTC_NEVER;
-	ticks = (period_number(now.tick_ns, shift) + 1) << shift;
-	/* Rounded up, so that the period is over then. */
-	return ticks / CRYSTAL_HZ * NS_PER_S +
-	       (ticks % CRYSTAL_HZ * NS_PER_S + CRYSTAL_HZ - 1) / CRYSTAL_HZ;
+	if (shift && (b & B_PIE))
+		next_ns = next_period(now.tick_ns, shift);
+	if ((b & B_UIE) && !(b & B_SET)) {
+		update_ns = now.tick_ns + (NS_PER_S - now.wall_ns % NS_PER_S);
+		next_ns = update_ns < next_ns ? update_ns : next_ns;
+	}
+	return next_ns;
 }

@@ -19,7 +19,7 @@
 /** Now, on the clocks that the model runs on. */
 struct rtc_now {
 	uint64_t wall_ns; /* since 1970 */
-	uint64_t tick_ns; /* monotonic: for the periodic interrupt */
+	uint64_t tick_ns; /* monotonic */
 };
 
 struct rtc {
@@ -43,10 +43,11 @@ void rtc_update(struct rtc *rtc, struct rtc_now now);
 /** Level of the interrupt line. */
 uint32_t rtc_level(const struct rtc *rtc);
 
-/** Wall-clock time of the next alarm or update interrupt, or RTC_NEVER. */
-uint64_t rtc_next_wall(const struct rtc *rtc, struct rtc_now now);
+/** Wall-clock time of the next alarm, or RTC_NEVER. */
+uint64_t rtc_next_wall(const struct rtc *rtc);
 
-/** Time of the next periodic interrupt, or RTC_NEVER. */
+/** Monotonic time of the next periodic or update interrupt, or RTC_NEVER. Updates end within a
+ * second whatever is done to the wall clock in the meantime. */
 uint64_t rtc_next_tick(const struct rtc *rtc, struct rtc_now now);
 
 #endif

@@ -214,6 +214,21 @@ static void update_interrupts_come_each_second_if_they_are_acknowledged(void **s
 	assert_int_equal(get(*state, 0x0b), SET | H24);
 }
 
+static void update_interrupts_go_on_when_the_hosts_clock_is_set(void **state)
+{
+	set(*state, 0x0a, 0x20);
+	set(*state, 0x0b, UIE | H24);
+	for (unsigned i = 1; i <= 3; i++) {
+		fake_clock_set_real(*state, (LEAP_DAY - i * 3600) * S + S / 4);
+		go(*state, S);
+		assert_int_equal(fake_line_rises(*state, 8), i);
+		assert_int_equal(get(*state, 0x0c) & 0x90, 0x90);
+	}
+	fake_clock_set_real(*state, (LEAP_DAY + 3600) * S);
+	go(*state, S);
+	assert_int_equal(fake_line_rises(*state, 8), 4);
+}
+
 static void set_alarm(struct fake_host *host, unsigned hour, unsigned minute, unsigned second)
 {
 	set(host, 5, hour);
@@ -377,6 +392,7 @@ int main(void)
 		TEST(uip_is_set_right_before_an_update),
 		TEST(flags_can_be_polled_without_interrupts),
 		TEST(update_interrupts_come_each_second_if_they_are_acknowledged),
+		TEST(update_interrupts_go_on_when_the_hosts_clock_is_set),
 		TEST(the_alarm_comes_at_its_time_of_day),
 		TEST(alarm_fields_can_match_everything),
 		TEST(an_alarm_at_no_time_of_day_never_comes),

@@ -133,7 +133,16 @@ void not_in_any_library(void);
 #define UNRESOLVED_CALL (void)0
 #endif
 
-__attribute__((unused)) static int32_t create(const struct vmm_create_args *args, void **ret_ctx)
+#ifdef CLASHES
+#define CREATE_LINKAGE VMM_EXPORT
+#else
+#define CREATE_LINKAGE static
+#endif
+
+__attribute__((unused)) CREATE_LINKAGE int32_t create(
+	const struct vmm_create_args *args, void **ret_ctx);
+
+CREATE_LINKAGE int32_t create(const struct vmm_create_args *args, void **ret_ctx)
 {
 	UNRESOLVED_CALL;
 	fprintf(stderr, "%s was created\n", args->device_id);

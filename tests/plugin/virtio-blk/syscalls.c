@@ -141,8 +141,7 @@ static ssize_t move(
 		count = shorten(part, iov, count, fault->bytes);
 		iov = part;
 	}
-	ret = syscall(
-		kind == CALL_READ ? SYS_preadv : SYS_pwritev, fd, iov, count, offset, 0);
+	ret = syscall(kind == CALL_READ ? SYS_preadv : SYS_pwritev, fd, iov, count, offset, 0);
 	/* Logged when it is done. */
 	syscalls_note(kind);
 	return ret;

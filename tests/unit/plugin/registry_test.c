@@ -162,6 +162,26 @@ static void two_registries_can_load_the_same_plugin(void **state)
 	plugin_registry_destroy(two);
 }
 
+static void assert_creates_by_itself(struct plugin_registry *registry, const char *name)
+{
+	const struct vmm_device_type *type = NULL;
+	char file[sizeof(FIXTURES) + 32];
+
+	snprintf(file, sizeof(file), FIXTURES "/%s.so", name);
+	assert_int_equal(plugin_find_type(registry, name, NULL, &type, NULL, &error), 0);
+	assert_string_equal(plugin_at(registry, (const void *)(uintptr_t)type->ops->create), file);
+}
+
+static void h31_symbols_of_one_name_in_two_plugins_are_two(void **state)
+{
+	struct plugin_registry *registry = open_registry(FIXTURES, NULL);
+
+	(void)state;
+	assert_creates_by_itself(registry, "clash-a");
+	assert_creates_by_itself(registry, "clash-b");
+	plugin_registry_destroy(registry);
+}
+
 /* A directory with one file, to be judged by rules that the test chooses. */
 struct place {
 	char directory[32];
@@ -449,6 +469,7 @@ int main(void)
 		cmocka_unit_test(a_plugin_named_by_its_path_need_not_be_in_a_search_directory),
 		cmocka_unit_test(a_failed_load_fails_the_same_way_again),
 		cmocka_unit_test(two_registries_can_load_the_same_plugin),
+		cmocka_unit_test(h31_symbols_of_one_name_in_two_plugins_are_two),
 		cmocka_unit_test(x8_nobody_else_may_be_able_to_write_a_plugin),
 		cmocka_unit_test(a_plugin_that_was_not_read_is_named_when_a_type_is_missed),
 		cmocka_unit_test(x8_the_directory_is_judged_like_the_file),

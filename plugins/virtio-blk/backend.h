@@ -36,7 +36,7 @@ struct blk_op {
 	uint64_t offset_bytes;
 	uint64_t bytes; /* DISCARD, ZERO; READ, WRITE: at most so many */
 	int unmap;      /* ZERO: the blocks may be given back */
-	int refused;    /* with a negative result: it never began */
+	int refused;    /* it never began; the owner's */
 	int64_t result; /* bytes done (SYNC: 0), or a negative errno */
 	struct blk_op *next;
 	struct blk_backend *backend; /* of workers; the same for ever once one had it */
@@ -53,8 +53,9 @@ struct blk_backend_owner {
 struct blk_backend_ops {
 	const char *name;
 
-	/** Takes an operation; done() comes later, never from in here. [loop] */
-	void (*submit)(struct blk_backend *backend, struct blk_op *op);
+	/** Takes an operation; done() comes later, never from in here. A negative errno: there is
+	 * no memory for it, it stays the owner's. [loop] */
+	int (*submit)(struct blk_backend *backend, struct blk_op *op);
 
 	/** Starts all that was submitted since the last time. [loop] */
 	void (*commit)(struct blk_backend *backend);

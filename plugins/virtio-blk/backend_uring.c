@@ -87,23 +87,22 @@ static int enter(struct uring_backend *uring)
 	return 0;
 }
 
-static void uring_submit(struct blk_backend *backend, struct blk_op *op)
+static int uring_submit(struct blk_backend *backend, struct blk_op *op)
 {
 	struct uring_backend *uring = of(backend);
 
-	if (op->kind == BLK_OP_DISCARD || op->kind == BLK_OP_ZERO) {
-		uring->worker->ops->submit(uring->worker, op);
-		return;
-	}
+	if (op->kind == BLK_OP_DISCARD || op->kind == BLK_OP_ZERO)
+		return uring->worker->ops->submit(uring->worker, op);
 	if (blk_inline_try(&uring->inl, op))
-		return;
+		return 0;
 	if (prepare(uring, op) == 0)
-		return;
+		return 0;
 	(void)enter(uring);
 	if (prepare(uring, op) == 0)
-		return;
+		return 0;
 	op->next = uring->waiting;
 	uring->waiting = op;
+	return 0;
 }
 
 /* Short of memory, or too much is under way for the kernel: later. */

@@ -27,8 +27,7 @@ struct worker_backend {
 	struct blk_backend_config config;
 	struct blk_inline inl;
 	uint64_t loop;
-	struct blk_op *ended;   /* by workers; last in first, taken as a whole */
-	struct blk_op *refused; /* that the core did not take; done() is due */
+	struct blk_op *ended; /* by workers; last in first, taken as a whole */
 };
 
 static struct worker_backend *of(struct blk_backend *backend)
@@ -71,25 +70,12 @@ static void worker_run(void *ctx)
 		;
 }
 
-static uint32_t finish_list(struct worker_backend *worker, struct blk_op *op)
-{
-	const struct blk_backend_owner *owner = &worker->config.owner;
-	uint32_t count = 0;
-
-	while (op) {
-		struct blk_op *next = op->next;
-
-		owner->done(owner->ctx, op);
-		op = next;
-		count++;
-	}
-	return count;
-}
-
 static uint32_t finish_ended(struct worker_backend *worker)
 {
+	const struct blk_backend_owner *owner = &worker->config.owner;
 	struct blk_op *op = __atomic_exchange_n(&worker->ended, NULL, __ATOMIC_ACQUIRE);
 	struct blk_op *in_order = NULL;
+	uint32_t count = 0;
 
 	while (op) {
 		struct blk_op *next = op->next;
@@ -98,7 +84,14 @@ static uint32_t finish_ended(struct worker_backend *worker)
 		in_order = op;
 		op = next;
 	}
-	return finish_list(worker, in_order);
+	while (in_order) {
+		struct blk_op *next = in_order->next;
+
+		owner->done(owner->ctx, in_order);
+		in_order = next;
+		count++;
+	}
+	return count;
 }
 
 /* The operation may have been finished with others before, and be in use again. */
@@ -111,20 +104,17 @@ static void worker_done(void *ctx)
 		worker->config.owner.batch_end(worker->config.owner.ctx);
 }
 
-static void worker_submit(struct blk_backend *backend, struct blk_op *op)
+static int worker_submit(struct blk_backend *backend, struct blk_op *op)
 {
 	struct worker_backend *worker = of(backend);
 	const struct blk_backend_config *config = &worker->config;
 
 	if (blk_inline_try(&worker->inl, op))
-		return;
+		return 0;
 	op->backend = backend;
-	if (config->worker->submit(config->host, worker->loop, worker_run, worker_done, op) == 0)
-		return;
-	op->result = -ENOMEM;
-	op->refused = 1;
-	op->next = worker->refused;
-	worker->refused = op;
+	if (config->worker->submit(config->host, worker->loop, worker_run, worker_done, op) < 0)
+		return -ENOMEM;
+	return 0;
 }
 
 static void worker_commit(struct blk_backend *backend)
@@ -137,14 +127,6 @@ static uint32_t worker_reap(struct blk_backend *backend)
 	struct worker_backend *worker = of(backend);
 	uint32_t count = blk_inline_reap_begin(&worker->inl, &worker->config.owner);
 
-	/* What done() submits may be refused again. It comes to an end, as nothing refused is tried
-	 * twice; and nobody else would come for the rest. */
-	while (worker->refused) {
-		struct blk_op *refused = worker->refused;
-
-		worker->refused = NULL;
-		count += finish_list(worker, refused);
-	}
 	count += finish_ended(worker);
 	blk_inline_reap_end(&worker->inl);
 	return count;

@@ -84,6 +84,21 @@ static int may_retry(struct blk_engine *engine, int64_t result, uint32_t *retrie
 	       (*retries)++ < RETRIES_MAX;
 }
 
+/* What the back end has no memory for fails, at the end of the turn. */
+static void submit(struct blk_engine *engine, struct blk_op *op)
+{
+	int ret;
+
+	op->refused = 0;
+	ret = engine->backend->ops->submit(engine->backend, op);
+	if (ret == 0)
+		return;
+	op->refused = 1;
+	op->result = ret;
+	op->next = engine->refused;
+	engine->refused = op;
+}
+
 static void rw_submit(struct blk_engine *engine, struct blk_request *request)
 {
 	struct blk_op *op = &request->op;
@@ -104,7 +119,7 @@ static void rw_submit(struct blk_engine *engine, struct blk_request *request)
 		op->iov = request->data;
 		op->iov_count = request->data_count < IOV_MAX ? request->data_count : IOV_MAX;
 	}
-	engine->backend->ops->submit(engine->backend, op);
+	submit(engine, op);
 }
 
 static void rw_done(struct blk_engine *engine, struct blk_request *request)
@@ -149,7 +164,7 @@ static void trim_submit(struct blk_engine *engine, struct blk_request *request)
 	request->op.offset_bytes = range->offset_bytes;
 	request->op.bytes = range->bytes;
 	request->op.unmap = range->unmap;
-	engine->backend->ops->submit(engine->backend, &request->op);
+	submit(engine, &request->op);
 }
 
 static void trim_next(struct blk_engine *engine)
@@ -203,8 +218,7 @@ static void sync_start(struct blk_engine *engine)
 	engine->syncing = engine->sync_waiting;
 	engine->sync_waiting = (struct blk_list){0};
 	engine->sync_op.kind = BLK_OP_SYNC;
-	engine->sync_op.refused = 0;
-	engine->backend->ops->submit(engine->backend, &engine->sync_op);
+	submit(engine, &engine->sync_op);
 }
 
 static void end_list(struct blk_engine *engine, struct blk_list *list, uint8_t status)
@@ -224,7 +238,7 @@ static void sync_done(struct blk_engine *engine)
 	int wanted = engine->sync_wanted_running;
 
 	if (may_retry(engine, result, &engine->sync_retries)) {
-		engine->backend->ops->submit(engine->backend, &engine->sync_op);
+		submit(engine, &engine->sync_op);
 		return;
 	}
 	engine->sync_running = 0;
@@ -302,16 +316,34 @@ void blk_engine_reap(struct blk_engine *engine)
 	engine->backend->ops->reap(engine->backend);
 }
 
+/* What that submits may be refused again. It comes to an end, as nothing refused is tried twice. */
+static uint32_t end_refused(struct blk_engine *engine)
+{
+	uint32_t count = 0;
+
+	while (engine->refused) {
+		struct blk_op *op = engine->refused;
+
+		engine->refused = op->next;
+		blk_engine_op_done(engine, op);
+		count++;
+	}
+	return count;
+}
+
 void blk_engine_turn(struct blk_engine *engine)
 {
 	for (uint32_t round = 0; round < ROUNDS_MAX; round++) {
 		sync_start(engine);
 		engine->backend->ops->commit(engine->backend);
-		if (!engine->backend->ops->reap(engine->backend))
+		if (!engine->backend->ops->reap(engine->backend) && !end_refused(engine))
 			return;
 	}
-	sync_start(engine);
-	engine->backend->ops->commit(engine->backend);
+	/* The rest comes by itself, except for what is refused. */
+	do {
+		sync_start(engine);
+		engine->backend->ops->commit(engine->backend);
+	} while (end_refused(engine));
 }
 
 void blk_engine_cancel(struct blk_engine *engine)

@@ -54,6 +54,7 @@ struct blk_engine {
 	uint32_t sync_retries;
 	uint32_t in_flight; /* requests */
 	struct blk_op sync_op;
+	struct blk_op *refused;       /* by the back end; their end is due */
 	struct blk_list sync_waiting; /* for the next fdatasync */
 	struct blk_list syncing;      /* for the one that runs */
 	struct blk_list trim_waiting;
@@ -76,7 +77,7 @@ void blk_engine_submit(struct blk_engine *engine, struct blk_request *request);
 /** In the middle of a batch: ends what is done already. */
 void blk_engine_reap(struct blk_engine *engine);
 
-/** End of a batch: starts what was submitted and ends what is done already. */
+/** End of a batch: starts what was submitted and ends what is done already or was refused. */
 void blk_engine_turn(struct blk_engine *engine);
 
 /** Ends all requests as soon as that can be, done or not; until blk_engine_resume. */

@@ -104,8 +104,6 @@ int32_t blk_state_reset(void *ctx)
 	blk->resetting = 1;
 	blk_queue_forget(blk);
 	blk_engine_cancel(&blk->engine);
-	/* For what was refused and nobody would come for. */
-	blk_engine_turn(&blk->engine);
 	if (!blk_engine_idle(&blk->engine))
 		return VMM_PENDING;
 	end_reset(blk);

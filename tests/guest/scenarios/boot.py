@@ -89,7 +89,7 @@ def small_kernel(t, file, cmdline, status, **boot):
 @scenario(HOSTS)
 def unit_tests_that_need_kvm(t):
     """As ctest has them too, skipped there where the machine has no /dev/kvm."""
-    for name in ("test-kvm-guest", "test-kvm-guest-irq"):
+    for name in ("test-kvm-guest", "test-kvm-guest-irq", "test-kvm-guest-smp"):
         done = subprocess.run([t.unit_test("kvm", name)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE)
         t.log(done.stdout.decode(errors="replace"))
         check(done.returncode == 0, f"{name} ended with {done.returncode}")

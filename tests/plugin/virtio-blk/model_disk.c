@@ -92,14 +92,17 @@ static void sync_ends(struct world *world, int works)
 	}
 }
 
-static void disk_submit(struct blk_backend *backend, struct blk_op *op)
+static int disk_submit(struct blk_backend *backend, struct blk_op *op)
 {
 	struct world *world = (struct world *)backend;
 
+	if (model_one_in(world, 40))
+		return -ENOMEM;
 	assert_true(world->op_count < SLOTS + 1);
 	world->ops[world->op_count++] = op;
 	if (op->kind == BLK_OP_SYNC)
 		sync_begins(world);
+	return 0;
 }
 
 static void disk_commit(struct blk_backend *backend)

@@ -179,6 +179,7 @@ static void guest_reset(struct world *world)
 {
 	for (uint32_t i = 0; i < SLOTS; i++)
 		world->slots[i].cancelled = 1;
+	blk_engine_turn(&world->engine);
 	blk_engine_cancel(&world->engine);
 	while (world->op_count) {
 		model_disk_finish_one(world);

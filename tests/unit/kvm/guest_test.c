@@ -22,17 +22,10 @@
 
 static struct guest guest;
 
-static int setup_1(void **state)
+static int setup(void **state)
 {
 	(void)state;
 	guest_init(&guest, 1);
-	return 0;
-}
-
-static int setup_2(void **state)
-{
-	(void)state;
-	guest_init(&guest, 2);
 	return 0;
 }
 
@@ -445,59 +438,6 @@ static void a_vcpu_never_started_can_be_stopped(void **state)
 	vcpu_join(guest.vcpus[0]);
 }
 
-/* The second vCPU starts at 0x8000 in real mode and reports its APIC id. */
-GUEST_PROGRAM(ap_code, ".code16\n"
-		       "mov $1, %eax\n"
-		       "cpuid\n"
-		       "shr $24, %ebx\n"
-		       "mov %ebx, %eax\n"
-		       "out %eax, $0xf8\n"
-		       "1: cli\n hlt\n jmp 1b\n");
-
-GUEST_PROGRAM(smp_program, "movl $0x1ff, 0xfee000f0\n" /* local APIC on */
-			   "movl $0x01000000, 0xfee00310\n"
-			   "movl $0x00004500, 0xfee00300\n" /* INIT */
-			   "mov $100000, %ecx\n"
-			   "1: pause\n dec %ecx\n jnz 1b\n"
-			   "movl $0x00004608, 0xfee00300\n" /* start-up at 0x8000 */
-			   "2: cli\n hlt\n jmp 2b\n");
-
-static void V5_the_second_vcpu_waits_for_its_startup_ipi(void **state)
-{
-	char *text = NULL;
-	size_t bytes;
-	FILE *file;
-
-	(void)state;
-	assert_int_equal(memory_write(guest.memory, (vmm_gpa){0x8000}, ap_code.start,
-				 (uint64_t)(ap_code.end - ap_code.start)),
-		0);
-	guest_load(&guest, smp_program);
-	guest_start(&guest);
-	guest_wait_steps(&guest, 1);
-	assert_int_equal(guest.step_value, 1);
-	assert_false(guest.ended);
-	file = open_memstream(&text, &bytes);
-	vcpu_print_exits(guest.vcpus[1], file);
-	fclose(file);
-	assert_non_null(strstr(text, "vcpu1 exits: io 1"));
-	free(text);
-}
-
-static void waiting_vcpus_pause_and_stop(void **state)
-{
-	(void)state;
-	guest_load(&guest, dead_program);
-	guest_start(&guest);
-	guest_wait_steps(&guest, 1);
-	vcpu_pause(guest.vcpus[0]);
-	vcpu_pause(guest.vcpus[1]);
-	vcpu_wait_paused(guest.vcpus[0]);
-	vcpu_wait_paused(guest.vcpus[1]);
-	vcpu_resume(guest.vcpus[0]);
-	vcpu_resume(guest.vcpus[1]);
-}
-
 GUEST_PROGRAM(thread_program, "out %al, $0xf8\n"
 			      "1: hlt\n jmp 1b\n");
 
@@ -561,8 +501,7 @@ static void capabilities_can_be_printed(void **state)
 	free(text);
 }
 
-#define ONE(f) cmocka_unit_test_setup_teardown(f, setup_1, teardown)
-#define TWO(f) cmocka_unit_test_setup_teardown(f, setup_2, teardown)
+#define ONE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
@@ -582,8 +521,6 @@ int main(void)
 		ONE(a_vcpu_paused_before_its_start_does_not_run),
 		ONE(stopping_at_once_ends),
 		ONE(a_vcpu_never_started_can_be_stopped),
-		TWO(V5_the_second_vcpu_waits_for_its_startup_ipi),
-		TWO(waiting_vcpus_pause_and_stop),
 		ONE(threads_have_the_name_of_their_vcpu),
 		ONE(ram_beyond_the_processors_addresses_is_refused),
 		ONE(capabilities_can_be_printed),

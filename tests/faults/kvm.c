@@ -317,6 +317,11 @@ static int ioctl_hook(int fd, unsigned long request, void *argument, int *ret_re
 	return 1;
 }
 
+bool kvm_made_machine(void)
+{
+	return kvm.machine;
+}
+
 void kvm_set_host_cpuid(const struct kvm_cpuid2 *cpuid)
 {
 	kvm.host_cpuid = cpuid;

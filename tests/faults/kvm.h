@@ -11,6 +11,7 @@
 #define TESTS_FAULT_KVM_H
 
 #include <linux/kvm.h>
+#include <stdbool.h>
 
 #include <vmm/testkit/host.h>
 
@@ -19,6 +20,9 @@ typedef void (*kvm_guest)(struct fake_host *host);
 
 /** From here on there is a KVM, and each machine runs that guest. */
 void kvm_install(kvm_guest guest);
+
+/** Whether KVM was asked for a machine. */
+bool kvm_made_machine(void);
 
 /** What KVM says of the host's processor; the caller's, as long as machines are made. */
 void kvm_set_host_cpuid(const struct kvm_cpuid2 *cpuid);

@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -184,6 +186,53 @@ static void h21_h19_a_guest_with_devices_without_pci(void **state)
 	sweep_program("guest without PCI", &program);
 }
 
+/* So much more may be mapped than is by now. */
+static void limit_address_space(uint64_t more_bytes)
+{
+	FILE *file = fopen("/proc/self/statm", "re");
+	unsigned long pages = 0;
+	struct rlimit limit;
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%lu", &pages), 1);
+	fclose(file);
+	limit.rlim_cur = limit.rlim_max = pages * (rlim_t)sysconf(_SC_PAGESIZE) + more_bytes;
+	assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+}
+
+/* Exit status of a machine with that memory in a process of its own, and whether KVM made it. */
+static int run_with_memory(const char *memory, bool *ret_made_machine)
+{
+	static const struct user_plan plan = {.disks = 2, .cards = 1, .randoms = 1};
+	const struct program program = {
+		.arguments = {"-s", memory}, .config = "pci.cfg", .guest = &plan};
+	int status = 0;
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		replace_input((void *)(uintptr_t)&program);
+		limit_address_space(UINT64_C(1) << 30);
+		status = run_program(&program);
+		_exit(status | (kvm_made_machine() ? 128 : 0));
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	*ret_made_machine = WEXITSTATUS(status) & 128;
+	return WEXITSTATUS(status) & 127;
+}
+
+static void h20_no_memory_for_the_guest_is_an_error_before_kvm_makes_a_machine(void **state)
+{
+	bool made_machine;
+
+	(void)state;
+	assert_int_equal(run_with_memory("machine.memory=64M", &made_machine), 0);
+	assert_true(made_machine);
+	assert_int_equal(run_with_memory("machine.memory=8G", &made_machine), 4);
+	assert_false(made_machine);
+}
+
 /* --- The files --- */
 
 static void write_configs(void)
@@ -269,6 +318,8 @@ static int teardown(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			h20_no_memory_for_the_guest_is_an_error_before_kvm_makes_a_machine),
 		cmocka_unit_test(h21_h19_commands_that_print),
 		cmocka_unit_test(h21_h19_a_guest_with_devices_on_pci),
 		cmocka_unit_test(h21_h19_a_guest_with_devices_without_pci),

@@ -4,6 +4,10 @@
  * cuts them up before the VMM sees them. The second serial port is for that; nobody reads what it
  * sends. Names begin with the row of the catalogue.
  */
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/io.h>
 
@@ -218,12 +222,49 @@ static void s12_atomics_vectors_and_fetches_of_registers_end(void **state)
 	all_good(m);
 }
 
+struct poller {
+	atomic_uint polls;
+	atomic_bool stop;
+};
+
+static void *poll_for_ever(void *ctx)
+{
+	struct poller *poller = ctx;
+
+	real_run_on(1);
+	while (!atomic_load(&poller->stop)) {
+		(void)inb(COM2 + REG_LSR);
+		atomic_fetch_add(&poller->polls, 1);
+	}
+	return NULL;
+}
+
+static void s6_a_vcpu_that_polls_for_ever_stops_no_device(void **state)
+{
+	struct poller poller = {.stop = false};
+	struct machine *m = *state;
+	pthread_t thread;
+	unsigned before;
+
+	real_run_on(0);
+	assert_int_equal(pthread_create(&thread, NULL, poll_for_ever, &poller), 0);
+	while (!atomic_load(&poller.polls))
+		sched_yield();
+	before = atomic_load(&poller.polls);
+	all_good(m);
+	assert_true(atomic_load(&poller.polls) > before);
+	atomic_store(&poller.stop, true);
+	pthread_join(thread, NULL);
+	real_run_on(-1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, ports_setup, machine_teardown)
 
 MACHINE_TESTS(ports)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(s5_divisor_and_loopback_are_not_the_line),
+		TEST(s6_a_vcpu_that_polls_for_ever_stops_no_device),
 		TEST(s7_s9_wide_accesses_are_bytes_up_to_the_end_of_the_device),
 		TEST(s8_strings_of_accesses_stay_in_their_page),
 		TEST(s10_accesses_across_the_ends_of_a_bar_are_split),

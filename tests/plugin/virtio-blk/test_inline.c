@@ -55,6 +55,17 @@ static void image_in_memory_is_copied_on_the_loop(void **state)
 	rig_close(&rig);
 }
 
+static void h4_image_in_memory_that_was_cut_ends_the_request(void **state)
+{
+	struct rig rig;
+
+	start_in_memory(&rig, *state);
+	syscalls_shorten(CALL_READ, 0, 1);
+	assert_int_equal(rig_do(&rig, BLK_T_IN, 6, sector, sizeof(sector)), BLK_S_IOERR);
+	assert_true(fake_log_has(rig.host, rig.blk, "was it cut"));
+	rig_close(&rig);
+}
+
 static void image_in_memory_holds_the_loop_up_for_a_mebibyte_at_most(void **state)
 {
 	static uint8_t data[4][512 * 1024];
@@ -150,6 +161,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH(image_in_memory_is_copied_on_the_loop, "io_uring"),
+		WITH(h4_image_in_memory_that_was_cut_ends_the_request, "io_uring"),
 		WITH(image_in_memory_holds_the_loop_up_for_a_mebibyte_at_most, "io_uring"),
 		BOTH(guest_is_told_of_large_requests_while_the_next_are_copied),
 		WITH(what_is_in_the_page_cache_needs_no_worker, "worker"),

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define DATA_VALID 2u /* VIRTIO_NET_HDR_F_DATA_VALID */
+#define GSO_TCPV4  1u /* VIRTIO_NET_HDR_GSO_TCPV4 */
 
 static int writes_until_error, write_error, writes;
 
@@ -31,8 +32,9 @@ __attribute__((visibility("default"))) ssize_t writev(int fd, const struct iovec
 	return syscall(SYS_writev, fd, iov, count);
 }
 
-/* What the kernel writes in front of a frame whose checksum it has seen already. */
-static uint8_t read_flags;
+/* What the kernel writes in front of a frame whose checksum it has seen already, or that is many.
+ */
+static uint8_t read_flags, read_gso;
 
 __attribute__((visibility("default"))) ssize_t readv(int fd, const struct iovec *iov, int count)
 {
@@ -40,6 +42,8 @@ __attribute__((visibility("default"))) ssize_t readv(int fd, const struct iovec 
 
 	if (bytes > 0)
 		*(uint8_t *)iov[0].iov_base |= read_flags;
+	if (bytes > 0 && iov[0].iov_len > 1)
+		*((uint8_t *)iov[0].iov_base + 1) |= read_gso;
 	return bytes;
 }
 
@@ -317,6 +321,45 @@ static void frames_beyond_the_mtu_are_dropped(void **state)
 	tap_close(&table);
 }
 
+static void segments_beyond_the_mtu_are_no_frames_of_that_length(void **state)
+{
+	struct table table =
+		tap_open(FAKE_OPTIONS(TAP_OPTIONS, "ifname=tap7", "mtu=1000"), FAKE_VIRTIO_ALL);
+
+	(void)state;
+	rig_fill(table.rig, 0, 16, 2048);
+	read_gso = GSO_TCPV4;
+	tap_host_send(table.end, 14 + 1000 + 5, 0x11);
+	tap_receive(table.rig, 0);
+	assert_int_equal(table.rig->frame[500], 0x11);
+	read_gso = 0;
+	tap_close(&table);
+}
+
+static void frames_beyond_the_mtu_are_dropped_however_their_header_is_cut(void **state)
+{
+	struct table table =
+		tap_open(FAKE_OPTIONS(TAP_OPTIONS, "ifname=tap7", "mtu=1000"), FAKE_VIRTIO_ALL);
+	struct fake_virtio *driver = &table.rig->driver;
+	uint32_t used;
+
+	(void)state;
+	for (uint32_t i = 0; i < 16; i++) {
+		uint64_t base = fake_virtio_alloc(driver, 2048, 1);
+		const struct fake_virtio_buffer pieces[] = {{base, 1, 1}, {base + 2, 2046, 1}};
+
+		fake_virtio_add(driver, 0, pieces, 2, 0);
+	}
+	rig_kick_rx(table.rig, 0);
+	tap_host_send(table.end, 14 + 1000 + 5, 0x11);
+	tap_host_send(table.end, 14 + 1000 + 4, 0x22);
+	do {
+		used = fake_virtio_wait(driver, 0, NULL);
+		assert_int_not_equal(used, 12 + 14 + 1000 + 5);
+	} while (used != 12 + 14 + 1000 + 4);
+	tap_close(&table);
+}
+
 /* Buffers that the device has popped before are not written to either. */
 static void p8_without_bus_master_nothing_is_received(void **state)
 {
@@ -401,6 +444,8 @@ int main(void)
 		cmocka_unit_test(n8_flood_without_buffers),
 		cmocka_unit_test(what_was_not_negotiated_is_not_in_the_header),
 		cmocka_unit_test(frames_beyond_the_mtu_are_dropped),
+		cmocka_unit_test(segments_beyond_the_mtu_are_no_frames_of_that_length),
+		cmocka_unit_test(frames_beyond_the_mtu_are_dropped_however_their_header_is_cut),
 		cmocka_unit_test(p8_without_bus_master_nothing_is_received),
 		cmocka_unit_test(frames_for_an_earlier_driver_are_dropped),
 		cmocka_unit_test(n12_floods_both_ways_with_resets),

@@ -191,6 +191,32 @@ static void a_device_that_keeps_given_rings_needs_a_reset(void **state)
 	}
 }
 
+/* It gave them back, but ended the reset by itself, or is not activated again. */
+static void a_device_that_does_not_go_on_without_its_back_end_needs_a_reset(void **state)
+{
+	struct probe_machine *m = *state;
+	struct probe *p = m->probe;
+	struct fake_virtio *d = &m->driver;
+	struct vmm_virtio_ring ring = {.struct_size = sizeof(ring)};
+
+	for (uint32_t fails = 0; fails < 2; fails++) {
+		fake_virtio_init(d, FAKE_VIRTIO_ALL);
+		probe_expect_alive(m, 1, 0);
+		assert_int_equal(p->virtio.ring_give(p->transport, p->device, 1, &ring), 0);
+		p->given = 2;
+		p->given_next = ring.next_available;
+		p->reset_at_once = !fails;
+		p->activate_fails = fails;
+		fake_pci_command(&d->pci, FAKE_PCI_CMD_BUS_MASTER, 0);
+		fake_settle(m->host);
+		fake_pci_command(&d->pci, FAKE_PCI_CMD_BUS_MASTER, 1);
+		assert_true(fake_virtio_status(d) & FAKE_VIRTIO_NEEDS_RESET);
+		p->reset_at_once = 0;
+		p->activate_fails = 0;
+		probe_expect_alive(m, 1, 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +227,8 @@ int main(void)
 		PROBE_TESTS(ring_with_chains_that_were_not_shown_is_given_when_they_are),
 		PROBE_TEST(p8_without_bus_master_a_back_end_stops, probe_on_pci),
 		PROBE_TEST(a_device_that_keeps_given_rings_needs_a_reset, probe_on_pci),
+		PROBE_TEST(a_device_that_does_not_go_on_without_its_back_end_needs_a_reset,
+			probe_on_pci),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

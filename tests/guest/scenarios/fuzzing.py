@@ -98,12 +98,12 @@ def a_fuzzer_is_outlived(t):
 
 @scenario(long=True)
 def fuzzing_for_minutes(t):
-    """Seeds for --set seconds=N (300), or --set count=N of them; from --set seed=N on, each of --set steps=N.
+    """Seeds for --set seconds=N (60; of a testbed's own time, which is five times slower), or --set count=N of them; from --set seed=N on, each of --set steps=N.
 
     --set second=1, lethal=1: with a second processor, with what ends the machine. With neither, and without count, all in turn.
     """
     first = t.option("seed", t.settings["seed"])
-    count, end = t.option("count", 1 << 32), time.monotonic() + t.option("seconds", 300)
+    count, end = t.option("count", 1 << 32), time.monotonic() + t.option("seconds", 60)
     chosen = [flag for flag in ("second", "lethal") if t.option(flag, 0)]
     second = second_processor()
     turns = [chosen] if chosen or count < 1 << 32 else [[], second, second, ["lethal"]]

@@ -98,7 +98,8 @@ def a_fuzzer_is_outlived(t):
 
 @scenario(long=True)
 def fuzzing_for_minutes(t):
-    """Seeds for --set seconds=N (60; of a testbed's own time, which is five times slower), or --set count=N of them; from --set seed=N on, each of --set steps=N.
+    """Seeds for --set seconds=N (60; of a testbed's own clock, which is five times slower), or --set count=N of them; from
+    --set seed=N on, each of --set steps=N.
 
     --set second=1, lethal=1: with a second processor, with what ends the machine. With neither, and without count, all in turn.
     """

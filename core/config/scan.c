@@ -81,11 +81,18 @@ static int emit(struct source *source, struct scan_file *file, const char *text,
 	return 0;
 }
 
-static int newline(struct source *source, struct scan_file *file)
+static int end_line(struct source *source, struct scan_file *file)
 {
 	int ret = emit(source, file, "\n", 1);
 
 	file->line_is_open = false;
+	return ret;
+}
+
+static int newline(struct source *source, struct scan_file *file)
+{
+	int ret = end_line(source, file);
+
 	if (!file->is_text)
 		file->line++;
 	return ret;
@@ -310,6 +317,10 @@ static int scan_include(struct source *source, struct scan_file *file)
 	if (!path)
 		return VMM_E_NOMEM;
 	file->next = end + 1;
+	/* Blanks in front of it are a line of this file, and have its place. */
+	ret = file->line_is_open ? end_line(source, file) : 0;
+	if (ret)
+		return ret;
 	ret = source_include(source, path, file, place);
 	file->line_is_open = false;
 	return ret;

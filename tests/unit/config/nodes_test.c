@@ -110,7 +110,7 @@ static void places_are_those_of_the_included_files(void **state)
 	snprintf(inner_path, sizeof(inner_path), "%s/inner.cfg", directory);
 	file = fopen(main_path, "w");
 	assert_non_null(file);
-	fputs("a = 1;\n/* two\nlines */\n@include \"inner.cfg\"\nd = 4;", file);
+	fputs("a = 1;\n/* two\nlines */\n \t@include \"inner.cfg\" # blanks\nd = 4;", file);
 	fclose(file);
 	file = fopen(inner_path, "w");
 	assert_non_null(file);

@@ -101,11 +101,15 @@ static uint64_t since_start_ns(void)
 
 static int open_file(const char *path, struct vmm_error *error)
 {
-	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+	int fd =
+		open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
 
-	if (fd < 0)
-		vmm_set_error(error, "log file \"%s\" cannot be opened for writing: %s", path,
-			strerror(errno));
+	if (fd < 0) {
+		/* A FIFO that nobody reads, or a socket. */
+		const char *why = errno == ENXIO ? "nobody reads from it" : strerror(errno);
+
+		vmm_set_error(error, "log file \"%s\" cannot be opened for writing: %s", path, why);
+	}
 	return fd;
 }
 

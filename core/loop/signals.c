@@ -156,6 +156,10 @@ static void install(int number, void (*handler)(int signal))
 	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
 
 	sigemptyset(&action.sa_mask);
+	/* One that comes while another is being noted is no second one. */
+	for (size_t i = 0; handler == on_stop && i < ACTIONS; i++)
+		if (actions[i].handler == on_stop)
+			sigaddset(&action.sa_mask, actions[i].signal);
 	sigaction(number, &action, NULL);
 }
 

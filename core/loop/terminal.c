@@ -76,7 +76,9 @@ int terminal_raw(int fd)
 		return VMM_E_UNSUPPORTED;
 	if (terminal_in_background(fd))
 		return VMM_E_AGAIN;
-	if (atomic_load(&terminal.state) == SANE) {
+	/* SUSPENDED, too: nobody tells when we come to the foreground after we went on in the
+	 * background. */
+	if (atomic_load(&terminal.state) != RAW) {
 		terminal.fd = fd;
 		if (tcgetattr(fd, &terminal.saved) < 0)
 			return VMM_E_IO;

@@ -38,6 +38,7 @@ void machine_vcpu_started(void *ctx, const struct vcpu *vcpu)
 
 static void log_thread_started(void)
 {
+	signals_init_thread();
 	sandbox_thread(SANDBOX_HELPER);
 }
 

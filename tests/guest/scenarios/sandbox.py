@@ -26,11 +26,14 @@ def status(pid, thread):
         return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
 
 
+def own_threads(vmm):
+    """/proc/.../status of each thread that is not the kernel's."""
+    every = (status(vmm.pid, thread) for thread in os.listdir(f"/proc/{vmm.pid}/task"))
+    return [facts for facts in every if not facts["Name"].startswith(("iou-", "vhost-", "kvm-"))]
+
+
 def check_threads(vmm, bounds=True):
-    for thread in os.listdir(f"/proc/{vmm.pid}/task"):
-        facts = status(vmm.pid, thread)
-        if facts["Name"].startswith(("iou-", "vhost-", "kvm-")):
-            continue
+    for facts in own_threads(vmm):
         for key in ("CapEff", "CapPrm", "CapInh", "CapAmb", *(["CapBnd"] if bounds else [])):
             check(int(facts[key], 16) == 0, f"thread {facts['Name']} has {key} {facts[key]}")
         check(facts["NoNewPrivs"] == "1", f"thread {facts['Name']} may get new privileges")
@@ -53,6 +56,19 @@ def x4_x5_x7_a_running_vmm_has_no_privileges(t):
     for kind in ("net", "ipc", "uts", "mnt"):
         other = os.readlink(f"/proc/self/ns/{kind}") != os.readlink(f"/proc/{vmm.pid}/ns/{kind}")
         check(other, f"vmm has the {kind} namespace of the host")
+    ends(vmm)
+
+
+@scenario()
+def h26_no_thread_blocks_the_signals_of_a_crash(t):
+    disk = device("virtio-blk", id="disk0", path=t.disk("disk.img", 8))
+    vmm = start_halted(t, [disk], iothreads=["io0"])
+    crashes = (signal.SIGSEGV, signal.SIGBUS, signal.SIGSYS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE)
+    threads = own_threads(vmm)
+    check({"vmm", "vcpu0", "log", "io0"} <= {facts["Name"] for facts in threads}, "a thread has no name of its own")
+    for facts in threads:
+        blocked = [number.name for number in crashes if int(facts["SigBlk"], 16) >> (number - 1) & 1]
+        check(not blocked, f"thread {facts['Name']} blocks {', '.join(blocked)}")
     ends(vmm)
 
 

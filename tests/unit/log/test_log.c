@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -180,6 +181,10 @@ static void to_file(void)
 		strcmp(text, "log file \"/nowhere/log\" cannot be opened for writing: "
 			     "No such file or directory"))
 		_exit(1);
+	config.path = "test-log-fifo";
+	if (mkfifo(config.path, 0600) || log_configure(&config, &error) != VMM_E_IO ||
+		!strstr(text, "test-log-fifo\" cannot be opened for writing: nobody reads from it"))
+		_exit(4);
 	config.path = "test-log-file.txt";
 	if (log_configure(&config, &error))
 		_exit(2);
@@ -197,7 +202,9 @@ static void test_a_file_gets_plain_lines_and_is_checked(void **state)
 
 	(void)state;
 	unlink("test-log-file.txt");
+	unlink("test-log-fifo");
 	assert_int_equal(run_child(to_file, 0), 0);
+	unlink("test-log-fifo");
 	assert_string_equal(output, "");
 	FILE *file = fopen("test-log-file.txt", "r");
 

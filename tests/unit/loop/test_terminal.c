@@ -316,7 +316,7 @@ static void test_h17_a_crash_restores_reports_and_ends_by_its_signal(void **stat
 	expect_killed(SIGSEGV);
 }
 
-/* Starts a child that waits in write(), with the lock of the log. */
+/* Starts a child that waits in poll() for the log to be read, with its lock. */
 static void start_with_the_log_locked(void)
 {
 	char path[64], call[8] = "";
@@ -325,17 +325,15 @@ static void start_with_the_log_locked(void)
 	start(true);
 	type("L", 1);
 	snprintf(path, sizeof(path), "/proc/%d/syscall", child);
-	while (strncmp(call, "1 ", 2) != 0) {
+	while (strncmp(call, "7 ", 2) != 0) {
 		FILE *file = fopen(path, "r");
 
-		if (!file || seconds() - began > 10)
-			fail_msg("the child does not wait in write()");
+		assert_true(file && seconds() - began < 10);
 		if (!fgets(call, sizeof(call), file))
 			call[0] = '\0';
 		fclose(file);
 		usleep(1000);
 	}
-	usleep(10000); /* it may have been a write that ends */
 }
 
 static void test_r9_signals_while_the_log_is_locked_do_their_work(void **state)
@@ -467,16 +465,20 @@ static void test_h13_taken_from_the_foreground_it_stops_reading_and_comes_back(v
 	expect_exit(0);
 }
 
-static void test_sigtstp_restores_stops_and_continues_raw(void **state)
+static void stop_by(int signal)
 {
 	int status;
 
+	assert_int_equal(kill(child, signal), 0);
+	assert_true(waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status));
+}
+
+static void test_sigtstp_restores_stops_and_continues_raw(void **state)
+{
 	(void)state;
 	start(true);
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(kill(child, SIGTSTP), 0);
-		assert_int_equal(waitpid(child, &status, WUNTRACED), child);
-		assert_true(WIFSTOPPED(status));
+		stop_by(SIGTSTP);
 		expect_sane();
 		tcsetpgrp(slave, getpgrp());
 		tcsetpgrp(slave, child);
@@ -484,8 +486,7 @@ static void test_sigtstp_restores_stops_and_continues_raw(void **state)
 		wait_for_raw();
 	}
 	/* What cannot be caught: the shell puts its mode back, SIGCONT ours. */
-	assert_int_equal(kill(child, SIGSTOP), 0);
-	assert_int_equal(waitpid(child, &status, WUNTRACED), child);
+	stop_by(SIGSTOP);
 	tcsetattr(slave, TCSANOW, &sane);
 	assert_int_equal(kill(child, SIGCONT), 0);
 	wait_for_raw();
@@ -493,6 +494,25 @@ static void test_sigtstp_restores_stops_and_continues_raw(void **state)
 	expect("<71>");
 	type("\x01x", 2);
 	expect_exit(0);
+}
+
+static void test_h13_continued_in_the_background_it_is_tame_again_at_the_end(void **state)
+{
+	(void)state;
+	start(true);
+	stop_by(SIGTSTP);
+	/* "bg" of a shell, then "fg", which has nobody to continue. */
+	tcsetpgrp(slave, getpgrp());
+	assert_int_equal(kill(child, SIGCONT), 0);
+	type("fg\n", 3);
+	usleep(200000);
+	tcflush(slave, TCIFLUSH);
+	expect_sane();
+	tcsetpgrp(slave, child);
+	wait_for_raw();
+	type("\x01x", 2);
+	expect_exit(0);
+	expect_sane();
 }
 
 /* The last: the terminal is gone after it. */
@@ -545,6 +565,8 @@ static int run_as_shell(void)
 			test_h13_taken_from_the_foreground_it_stops_reading_and_comes_back,
 			teardown),
 		cmocka_unit_test_teardown(test_sigtstp_restores_stops_and_continues_raw, teardown),
+		cmocka_unit_test_teardown(
+			test_h13_continued_in_the_background_it_is_tame_again_at_the_end, teardown),
 		cmocka_unit_test_teardown(
 			test_h15_a_terminal_that_goes_away_is_end_of_input, teardown),
 	};

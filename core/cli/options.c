@@ -21,6 +21,7 @@ enum key {
 	KEY_ABI_INFO,
 	KEY_LOG_LEVEL,
 	KEY_VERSION,
+	KEY_HELP,
 };
 
 const struct cli_option cli_options[] = {
@@ -34,7 +35,7 @@ const struct cli_option cli_options[] = {
 	{0, KEY_JSON, "json", NULL, "with the three above: print JSON"},
 	{0, KEY_LOG_LEVEL, "log-level", "LEVEL", "error, warn, info or debug"},
 	{0, KEY_VERSION, "version", NULL, "print the versions of vmm, its ABI and machines"},
-	{'h', 'h', "help", NULL, "print this help"},
+	{'h', KEY_HELP, "help", NULL, "print this help"},
 	{0},
 };
 
@@ -129,6 +130,7 @@ static int handle(struct cli *cli, int key, struct vmm_error *error)
 	case KEY_VERSION:
 		return set_action(cli, CLI_VERSION, error);
 	case 'h':
+	case KEY_HELP:
 		return set_action(cli, CLI_HELP, error);
 	default:
 		return VMM_E_INVAL;

@@ -90,6 +90,7 @@ static void what_is_wrong_is_said(void **state)
 	refuse("vmm --dump_config=1",
 		"unknown option --dump_config; did you mean --dump-config?; see vmm --help");
 	refuse("vmm --check=1", "--check=1 takes no value; see vmm --help");
+	refuse("vmm --help=1", "--help=1 takes no value; see vmm --help");
 	refuse("vmm -c a -c b",
 		"-c is there twice; a guest has one config file, which can @include others; see "
 		"vmm --help");

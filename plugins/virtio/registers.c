@@ -297,15 +297,26 @@ static uint32_t write_locked(struct vio_device *d, enum vio_register reg, uint32
 	}
 }
 
+/* True if the loop is to be woken for it. */
+static bool add_work_locked(struct vio_device *d, uint32_t work)
+{
+	bool wake = work && !d->work;
+
+	d->work |= work;
+	return wake;
+}
+
+/* The work is there with the write that it comes of: what another vCPU writes later, such as a
+ * reset, does not overtake it. */
 void vio_register_write(struct vio_device *d, enum vio_register reg, uint32_t value)
 {
-	uint32_t work;
+	bool wake;
 
 	pthread_mutex_lock(&d->lock);
-	work = write_locked(d, reg, value);
+	wake = add_work_locked(d, write_locked(d, reg, value));
 	pthread_mutex_unlock(&d->lock);
-	if (work)
-		vio_work_add(d, work);
+	if (wake)
+		vio_signal(d->work_fd);
 }
 
 void vio_queue_disable(struct vio_device *d)
@@ -352,8 +363,7 @@ void vio_work_add(struct vio_device *d, uint32_t work)
 	bool wake;
 
 	pthread_mutex_lock(&d->lock);
-	wake = !d->work;
-	d->work |= work;
+	wake = add_work_locked(d, work);
 	pthread_mutex_unlock(&d->lock);
 	if (wake)
 		vio_signal(d->work_fd);

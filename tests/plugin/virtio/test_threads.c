@@ -283,6 +283,37 @@ static void t9_resets_while_another_vcpu_does_everything(void **state)
 	assert_int_equal(m->probe->activations, m->probe->resets);
 }
 
+static void say_driver_ok(struct fake_virtio *d, uint32_t round)
+{
+	(void)round;
+	fake_virtio_set_status(d, 0xf);
+}
+
+/* Whichever of the two writes comes first: no device is active that has no driver. */
+static void t6_t9_driver_ok_of_another_vcpu_does_not_outlive_a_reset(void **state)
+{
+	struct probe_machine *m = *state;
+	struct fake_virtio *d = &m->driver;
+	struct vcpu other;
+
+	fake_virtio_reset(d);
+	vcpu_start(&other, m, say_driver_ok);
+	for (uint32_t i = 0; i < 3000; i++) {
+		fake_virtio_set_status(d, 3);
+		fake_virtio_reg_write(d, REG(DRIVER_FEATURE_SELECT), 4, 1);
+		fake_virtio_reg_write(d, REG(DRIVER_FEATURE), 4, 1);
+		fake_virtio_set_status(d, 0xb);
+		fake_virtio_reg_write(d, REG(QUEUE_ENABLE), 2, 1);
+		if (i % 2)
+			sched_yield();
+		fake_virtio_set_status(d, 0);
+		while (fake_virtio_status(d) & FAKE_VIRTIO_DRIVER_OK)
+			sched_yield();
+		assert_int_equal(m->probe->activations, m->probe->resets);
+	}
+	vcpu_stop(&other);
+}
+
 static void toggle_bus_master(struct fake_virtio *d, uint32_t round)
 {
 	fake_pci_command(&d->pci, FAKE_PCI_CMD_BUS_MASTER, round & 1);
@@ -357,6 +388,8 @@ int main(void)
 		PROBE_TEST(kicks_that_are_asked_for_are_enough, threads_on_mmio),
 		PROBE_TEST(t9_resets_while_another_vcpu_does_everything, threads_on_pci),
 		PROBE_TEST(t9_resets_while_another_vcpu_does_everything, threads_on_mmio),
+		PROBE_TEST(
+			t6_t9_driver_ok_of_another_vcpu_does_not_outlive_a_reset, threads_on_pci),
 		PROBE_TEST(p8_requests_while_bus_master_and_msix_change, threads_on_pci),
 		PROBE_TEST(t19_isr_and_line_agree_under_races, threads_on_pci),
 		PROBE_TEST(stop_while_requests_are_in_flight, threads_on_pci),

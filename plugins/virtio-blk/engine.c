@@ -77,11 +77,16 @@ static void io_done(struct blk_engine *engine, struct blk_request *request)
 		finish(engine, request, BLK_S_OK);
 }
 
-/* 1 if the operation may be tried again: nothing was done, but that need not stay so. */
+/* Nothing was done, but that need not stay so. */
+static int is_passing(int64_t result)
+{
+	return result == -EINTR || result == -EAGAIN;
+}
+
+/* 1 if the operation of a request may be tried again. */
 static int may_retry(struct blk_engine *engine, int64_t result, uint32_t *retries)
 {
-	return (result == -EINTR || result == -EAGAIN) && !engine->cancelling &&
-	       (*retries)++ < RETRIES_MAX;
+	return is_passing(result) && !engine->cancelling && (*retries)++ < RETRIES_MAX;
 }
 
 /* What the back end has no memory for fails, at the end of the turn. */
@@ -237,15 +242,16 @@ static void sync_done(struct blk_engine *engine)
 	int error = result < 0 ? (int)-result : 0;
 	int wanted = engine->sync_wanted_running;
 
-	if (may_retry(engine, result, &engine->sync_retries)) {
+	/* In a reset as well: it is not the driver's alone, and the last one of all is one. */
+	if (is_passing(result) && engine->sync_retries++ < RETRIES_MAX) {
 		submit(engine, &engine->sync_op);
 		return;
 	}
 	engine->sync_running = 0;
 	engine->sync_wanted_running = 0;
 	/* What a disk could not write it may forget, and say so once. Nothing is lost by a sync
-	 * that never began. */
-	if (error && !engine->sync_op.refused && !engine->sync_error) {
+	 * that never began, or came to no end. */
+	if (error && !engine->sync_op.refused && !is_passing(result) && !engine->sync_error) {
 		engine->sync_error = error;
 		engine->owner.sync_failed(engine->owner.ctx, error);
 	}

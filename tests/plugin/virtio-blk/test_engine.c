@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -21,7 +22,9 @@ struct slow {
 	struct blk_request *requests[COUNT];
 	struct blk_op *ops[COUNT];
 	uint32_t op_count;
-	uint32_t refuses; /* a set of 1 << BLK_OP_... */
+	uint32_t refuses;    /* a set of 1 << BLK_OP_... */
+	uint32_t interrupts; /* so many syncs end with EINTR */
+	bool resets; /* and find a reset under way */
 	uint32_t ended, failed;
 };
 
@@ -49,6 +52,12 @@ static uint32_t slow_reap(struct blk_backend *backend)
 		return 0;
 	op = slow->ops[--slow->op_count];
 	op->result = (int64_t)op->bytes;
+	if (op->kind == BLK_OP_SYNC && slow->interrupts) {
+		slow->interrupts--;
+		op->result = -EINTR;
+		if (slow->resets)
+			blk_engine_cancel(&slow->engine);
+	}
 	blk_engine_op_done(&slow->engine, op);
 	return 1;
 }
@@ -159,6 +168,44 @@ static void h21_a_last_sync_that_is_refused_is_told(void **state)
 	assert_true(blk_engine_idle(&slow->engine));
 }
 
+static void turn_until_idle(struct slow *slow)
+{
+	for (uint32_t i = 0; i < 1000 && !blk_engine_idle(&slow->engine); i++)
+		blk_engine_turn(&slow->engine);
+	assert_true(blk_engine_idle(&slow->engine));
+}
+
+static void h4_a_sync_that_is_interrupted_in_a_reset_is_tried_again(void **state)
+{
+	struct slow *slow = *state;
+
+	slow->interrupts = 3;
+	slow->resets = true;
+	send(slow, 0, BLK_T_FLUSH);
+	turn_until_idle(slow);
+	assert_int_equal(slow->interrupts, 0);
+	assert_int_equal(slow->failed, 0);
+	blk_engine_resume(&slow->engine);
+	send(slow, 0, BLK_T_FLUSH);
+	turn_until_idle(slow);
+	assert_int_equal(slow->failed, 0);
+}
+
+/* Unlike one that the disk failed, which may have lost what it should have written. */
+static void h3_h4_a_sync_that_never_comes_to_its_end_fails_no_later_one(void **state)
+{
+	struct slow *slow = *state;
+
+	slow->interrupts = UINT32_MAX;
+	send(slow, 0, BLK_T_FLUSH);
+	turn_until_idle(slow);
+	assert_int_equal(slow->failed, 1);
+	slow->interrupts = 0;
+	send(slow, 0, BLK_T_FLUSH);
+	turn_until_idle(slow);
+	assert_int_equal(slow->failed, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -167,6 +214,8 @@ int main(void)
 		TEST(h21_a_turn_leaves_nothing_refused_behind),
 		TEST(h21_ranges_that_are_refused_end_one_by_one),
 		TEST(h21_a_last_sync_that_is_refused_is_told),
+		TEST(h4_a_sync_that_is_interrupted_in_a_reset_is_tried_again),
+		TEST(h3_h4_a_sync_that_never_comes_to_its_end_fails_no_later_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

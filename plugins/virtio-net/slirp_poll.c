@@ -6,12 +6,17 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define NS_PER_MS UINT64_C(1000000)
 
 /* libslirp's own interval when there is nothing to time out, and when there is. */
 #define IDLE_MS 1000u
 #define SLOW_MS 400u
+
+/* Forwarded ports rest for so long at most when no fd is left for a connection. */
+#define REST_MS 1000u
 
 /* An fd of libslirp's. Its number is its place in the table, and what libslirp calls its index. */
 struct poll_fd {
@@ -21,7 +26,7 @@ struct poll_fd {
 	int revents; /* SLIRP_POLL_... that came */
 	bool has_watch;
 	bool seen;       /* in the current pass */
-	bool connection; /* of the guest's: has time-outs */
+	bool connection; /* of the guest's: has time-outs; else it listens for a forwarded port */
 };
 
 struct poll_timer {
@@ -47,6 +52,7 @@ struct slirp_poll {
 	int32_t timer_error; /* libslirp does without one that it does not get */
 	uint64_t timeout;    /* timer for libslirp's own deadlines */
 	bool started;
+	bool resting; /* forwarded ports are not watched */
 };
 
 static ssize_t poll_send(const void *data, size_t bytes, void *opaque)
@@ -191,6 +197,7 @@ static void poll_unregister(int fd, void *opaque)
 	poll->connections -= at->connection;
 	at->connection = false;
 	at->revents = 0;
+	poll->resting = false;
 }
 
 /* Called by libslirp on the loop, in the middle of things that are followed by a sync. */
@@ -210,13 +217,30 @@ static void timeout_cb(void *ctx)
 {
 	struct slirp_poll *poll = ctx;
 
+	poll->resting = false;
 	slirp_poll_sync(poll);
 }
 
+static bool has_fd_left(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* libslirp leaves a connection that it has no fd for where it is, and it would come again at once.
+ */
 static void watch_cb(void *ctx, int32_t fd, uint32_t events)
 {
 	struct slirp_poll *poll = ctx;
 
+	if (!poll->fds[fd].connection && !has_fd_left()) {
+		poll->resting = true;
+		slirp_poll_sync(poll);
+		return;
+	}
 	poll->fds[fd].revents = (events & VMM_WATCH_READ ? SLIRP_POLL_IN : 0) |
 				(events & VMM_WATCH_WRITE ? SLIRP_POLL_OUT : 0) |
 				(events & VMM_WATCH_ERROR ? SLIRP_POLL_ERR | SLIRP_POLL_HUP : 0);
@@ -232,6 +256,8 @@ static int add_poll(int fd, int events, void *opaque)
 	if (!at)
 		return -1;
 	at->seen = true;
+	if (poll->resting && !at->connection)
+		events = 0;
 	at->events = (events & (SLIRP_POLL_IN | SLIRP_POLL_PRI) ? VMM_WATCH_READ : 0) |
 		     (events & SLIRP_POLL_OUT ? VMM_WATCH_WRITE : 0);
 	return fd;
@@ -266,6 +292,10 @@ static void arm_timeout(struct slirp_poll *poll, uint32_t timeout_ms)
 	bool idle = timeout_ms >= IDLE_MS || (timeout_ms >= SLOW_MS && !poll->connections);
 	uint64_t deadline = VMM_TIMER_OFF;
 
+	if (poll->resting) {
+		idle = false;
+		timeout_ms = timeout_ms < REST_MS ? timeout_ms : REST_MS;
+	}
 	if (!idle)
 		deadline = net->loop.now(net->host, VMM_CLOCK_VM) + timeout_ms * NS_PER_MS;
 	net->loop.timer_arm(net->host, poll->timeout, deadline);

@@ -265,7 +265,8 @@ static bool start_vhost(struct tap *tap)
 		fds[i] = tap->queues[i].fd;
 	if (vhost_start(tap->vhost, fds, pairs) == 0)
 		return true;
-	vmm_logf(&net->log, net->host, VMM_LOG_WARN,
+	/* As often as a driver likes: one without all of its queues is a reason. */
+	vmm_guest_errorf(&net->log, net->host, "vhost",
 		"vhost-net could not be started; vmm moves the frames itself");
 	return false;
 }

@@ -14,6 +14,7 @@
 
 #include "backend.h"
 #include "checksum.h"
+#include "fragments.h"
 #include "merge.h"
 #include "slirp_poll.h"
 
@@ -47,6 +48,7 @@ struct user {
 	struct queued **last;
 	uint32_t queued;
 	uint64_t queued_bytes;
+	struct net_fragments fragments;
 	struct net_merge merge; /* what libslirp sent last, until its current use ends */
 };
 
@@ -193,7 +195,9 @@ static void user_tx_ready(struct net_backend *backend, uint32_t pair)
 
 	slirp_poll_begin(user->poll);
 	while (net_tx_pop(net, pair, &frame)) {
+		uint64_t now = net->loop.now(net->host, VMM_CLOCK_VM);
 		uint8_t *to = net->scratch;
+		uint64_t bytes;
 
 		for (uint32_t i = 1; i < frame.iov_count; i++) {
 			memcpy(to, frame.iov[i].iov_base, frame.iov[i].iov_len);
@@ -203,8 +207,9 @@ static void user_tx_ready(struct net_backend *backend, uint32_t pair)
 		if (frame.hdr.flags & NET_HDR_NEEDS_CSUM)
 			net_checksum_finish(net->scratch, frame.bytes, frame.hdr.csum_start,
 				frame.hdr.csum_offset);
-		if (net->config.status)
-			slirp_input(user->slirp, net->scratch, (int)frame.bytes);
+		bytes = net_fragments_add(&user->fragments, now, net->scratch, frame.bytes);
+		if (bytes && net->config.status)
+			slirp_input(user->slirp, net->scratch, (int)bytes);
 	}
 	slirp_poll_sync(user->poll);
 }
@@ -222,6 +227,7 @@ static void user_deactivate(struct net_backend *backend)
 	struct user *user = (struct user *)backend;
 
 	slirp_poll_stop(user->poll);
+	net_fragments_clear(&user->fragments);
 	queue_clear(user);
 }
 
@@ -229,6 +235,7 @@ static void user_close(struct net_backend *backend)
 {
 	struct user *user = (struct user *)backend;
 
+	net_fragments_clear(&user->fragments);
 	queue_clear(user);
 	if (user->slirp)
 		slirp_cleanup(user->slirp);

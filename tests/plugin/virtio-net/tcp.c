@@ -5,6 +5,31 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+struct rig *tcp_rig(const char *const *options, uint32_t flags)
+{
+	struct rig *rig = rig_open_on(options, RIG_PLAIN, flags);
+
+	rig_fill(rig, 0, 200, 2048);
+	return rig;
+}
+
+uint16_t tcp_free_port(int type)
+{
+	uint16_t port;
+
+	close(listener(type, &port));
+	return port;
+}
+
+struct sockaddr_in tcp_local(uint16_t port)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
+
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return at;
+}
 
 int listener(int type, uint16_t *ret_port)
 {

@@ -5,6 +5,7 @@
 #ifndef TEST_VIRTIO_NET_TCP_H
 #define TEST_VIRTIO_NET_TCP_H
 
+#include <netinet/in.h>
 #include <sys/types.h>
 
 #include "frames.h"
@@ -18,6 +19,14 @@ struct tcp {
 	struct packet out;
 	struct packet in; /* of the last frame for it; data is in the rig */
 };
+
+/** A card on a user-mode network; flags are FAKE_... of the host. */
+struct rig *tcp_rig(const char *const *options, uint32_t flags);
+
+/** A port of 127.0.0.1 that nobody uses now. */
+uint16_t tcp_free_port(int type);
+
+struct sockaddr_in tcp_local(uint16_t port);
 
 /** A socket at a port of 127.0.0.1; it listens if it is SOCK_STREAM. */
 int listener(int type, uint16_t *ret_port);

@@ -18,34 +18,9 @@
 
 #define SECOND 1000000000ull
 
-/* A port that nobody uses now. */
-static uint16_t free_port(int type)
-{
-	uint16_t port;
-
-	close(listener(type, &port));
-	return port;
-}
-
-static struct sockaddr_in local(uint16_t port)
-{
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
-
-	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	return at;
-}
-
-static struct rig *open_user(const char *const *options, uint32_t flags)
-{
-	struct rig *rig = rig_open_on(options, RIG_PLAIN, flags);
-
-	rig_fill(rig, 0, 200, 2048);
-	return rig;
-}
-
 static void arp_and_dhcp_are_answered(void **state)
 {
-	struct rig *rig = open_user(NULL, 0);
+	struct rig *rig = tcp_rig(NULL, 0);
 	uint8_t frame[512];
 
 	(void)state;
@@ -60,7 +35,7 @@ static void arp_and_dhcp_are_answered(void **state)
 
 static void dhcp_follows_the_option_network(void **state)
 {
-	struct rig *rig = open_user(FAKE_OPTIONS("network=192.168.100.0/27"), 0);
+	struct rig *rig = tcp_rig(FAKE_OPTIONS("network=192.168.100.0/27"), 0);
 	uint8_t frame[512];
 
 	(void)state;
@@ -74,7 +49,7 @@ static void dhcp_follows_the_option_network(void **state)
 
 static void tcp_out_carries_data_both_ways_and_ends(void **state)
 {
-	struct rig *rig = open_user(NULL, 0);
+	struct rig *rig = tcp_rig(NULL, 0);
 	struct tcp tcp;
 	uint16_t port;
 	int server = listener(SOCK_STREAM, &port), fd;
@@ -103,9 +78,9 @@ static void tcp_out_carries_data_both_ways_and_ends(void **state)
 
 static void tcp_to_a_closed_port_is_reset(void **state)
 {
-	struct rig *rig = open_user(NULL, 0);
+	struct rig *rig = tcp_rig(NULL, 0);
 	struct tcp tcp = {.out = {FRAME_GUEST_IP, FRAME_ROUTER_IP, GUEST_PORT,
-				  free_port(SOCK_STREAM), TCP, 0, 1000, 0, NULL, 0}};
+				  tcp_free_port(SOCK_STREAM), TCP, 0, 1000, 0, NULL, 0}};
 
 	(void)state;
 	tcp_send(rig, &tcp, FRAME_SYN, "");
@@ -117,7 +92,7 @@ static void tcp_to_a_closed_port_is_reset(void **state)
 /* A guest that does not acknowledge: libslirp's timers run although no socket moves. */
 static void tcp_repeats_what_is_not_acknowledged(void **state)
 {
-	struct rig *rig = open_user(NULL, FAKE_CLOCK);
+	struct rig *rig = tcp_rig(NULL, FAKE_CLOCK);
 	struct tcp tcp;
 	uint16_t port;
 	int server = listener(SOCK_STREAM, &port), fd, repeats = 0;
@@ -166,7 +141,7 @@ static void udp_round_trip(struct rig *rig)
 
 static void udp_out_is_answered(void **state)
 {
-	struct rig *rig = open_user(NULL, 0);
+	struct rig *rig = tcp_rig(NULL, 0);
 
 	(void)state;
 	udp_round_trip(rig);
@@ -176,7 +151,7 @@ static void udp_out_is_answered(void **state)
 /* libslirp stamps a new flow with the time it was last told: that must not be an hour ago. */
 static void udp_works_after_an_hour_without_anything(void **state)
 {
-	struct rig *rig = open_user(NULL, FAKE_CLOCK);
+	struct rig *rig = tcp_rig(NULL, FAKE_CLOCK);
 
 	(void)state;
 	udp_round_trip(rig);
@@ -194,15 +169,15 @@ static void udp_works_after_an_hour_without_anything(void **state)
 static void hostfwd_tcp_reaches_the_guest(void **state)
 {
 	char option[64], text[16];
-	uint16_t port = free_port(SOCK_STREAM);
-	struct sockaddr_in at = local(port);
+	uint16_t port = tcp_free_port(SOCK_STREAM);
+	struct sockaddr_in at = tcp_local(port);
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	struct tcp tcp;
 	struct rig *rig;
 
 	(void)state;
 	snprintf(option, sizeof(option), "hostfwd=({host_port=%u, guest_port=22})", port);
-	rig = open_user(FAKE_OPTIONS(option), 0);
+	rig = tcp_rig(FAKE_OPTIONS(option), 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
 	do
 		receive(rig, &tcp.in);
@@ -225,8 +200,8 @@ static void hostfwd_tcp_reaches_the_guest(void **state)
 static void hostfwd_udp_reaches_the_guest_behind_arp(void **state)
 {
 	char option[96];
-	uint16_t port = free_port(SOCK_DGRAM);
-	struct sockaddr_in at = local(port);
+	uint16_t port = tcp_free_port(SOCK_DGRAM);
+	struct sockaddr_in at = tcp_local(port);
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 	struct packet in;
 	struct rig *rig;
@@ -235,7 +210,7 @@ static void hostfwd_udp_reaches_the_guest_behind_arp(void **state)
 	snprintf(option, sizeof(option),
 		"hostfwd=({proto=udp, host_port=%u, guest_port=53, guest_addr=\"10.0.2.15\"})",
 		port);
-	rig = open_user(FAKE_OPTIONS(option), FAKE_CLOCK);
+	rig = tcp_rig(FAKE_OPTIONS(option), FAKE_CLOCK);
 	assert_int_equal(sendto(fd, "query", 5, 0, (struct sockaddr *)&at, sizeof(at)), 5);
 	receive(rig, &in);
 	assert_int_equal(in.to_port, 53);
@@ -247,9 +222,9 @@ static void hostfwd_udp_reaches_the_guest_behind_arp(void **state)
 static void restrict_keeps_the_guest_inside(void **state)
 {
 	char option[64], text[16];
-	uint16_t port, forwarded = free_port(SOCK_STREAM);
+	uint16_t port, forwarded = tcp_free_port(SOCK_STREAM);
 	int server = listener(SOCK_DGRAM, &port), fd = socket(AF_INET, SOCK_STREAM, 0);
-	struct sockaddr_in at = local(forwarded);
+	struct sockaddr_in at = tcp_local(forwarded);
 	const struct packet ping = {FRAME_GUEST_IP, FRAME_ROUTER_IP, GUEST_PORT, port, UDP, 0, 0, 0,
 		(const uint8_t *)"ping", 4};
 	struct packet in;
@@ -257,7 +232,7 @@ static void restrict_keeps_the_guest_inside(void **state)
 
 	(void)state;
 	snprintf(option, sizeof(option), "hostfwd=({host_port=%u, guest_port=22})", forwarded);
-	rig = open_user(FAKE_OPTIONS("restrict=true", option), 0);
+	rig = tcp_rig(FAKE_OPTIONS("restrict=true", option), 0);
 	rig_is_alive(rig);
 	send_packet(rig, &ping);
 	fake_settle(rig->host);
@@ -279,8 +254,8 @@ static void nothing_runs_while_nothing_happens(void **state)
 
 	(void)state;
 	snprintf(option, sizeof(option), "hostfwd=({host_port=%u, guest_port=22})",
-		free_port(SOCK_STREAM));
-	rig = open_user(FAKE_OPTIONS(option), FAKE_CLOCK);
+		tcp_free_port(SOCK_STREAM));
+	rig = tcp_rig(FAKE_OPTIONS(option), FAKE_CLOCK);
 	rig_is_alive(rig);
 	fake_settle(rig->host);
 	assert_true(fake_timers_armed(fake_device(rig->host, "net0")) <= 1);
@@ -295,7 +270,7 @@ static void nothing_runs_while_nothing_happens(void **state)
 /* And the timers that a connection needs are gone when it is. */
 static void timers_end_with_the_last_flow(void **state)
 {
-	struct rig *rig = open_user(NULL, FAKE_CLOCK);
+	struct rig *rig = tcp_rig(NULL, FAKE_CLOCK);
 
 	(void)state;
 	udp_round_trip(rig);
@@ -326,7 +301,7 @@ static int advertisements(struct rig *rig, int seconds)
 /* A timer that is due while there is no driver must not be the last one. */
 static void router_advertisements_survive_a_time_without_driver(void **state)
 {
-	struct rig *rig = open_user(NULL, FAKE_CLOCK);
+	struct rig *rig = tcp_rig(NULL, FAKE_CLOCK);
 
 	(void)state;
 	assert_true(advertisements(rig, 700) > 0);
@@ -343,7 +318,7 @@ static void router_advertisements_survive_a_time_without_driver(void **state)
 /* Sockets of an old driver are not served without one, and again for the next. */
 static void n12_reset_with_connections_and_frames_in_flight(void **state)
 {
-	struct rig *rig = open_user(NULL, 0);
+	struct rig *rig = tcp_rig(NULL, 0);
 	struct tcp tcp;
 	uint16_t port;
 	int server = listener(SOCK_STREAM, &port), fd;
@@ -375,7 +350,7 @@ static void n12_reset_with_connections_and_frames_in_flight(void **state)
 
 static void stopped_with_a_connection_open(void **state)
 {
-	struct rig *rig = open_user(NULL, 0);
+	struct rig *rig = tcp_rig(NULL, 0);
 	struct tcp tcp;
 	uint16_t port;
 	int server = listener(SOCK_STREAM, &port), fd;
@@ -397,7 +372,7 @@ static void stopped_with_a_connection_open(void **state)
 /* More connections than the table of fds has places at first. */
 static void many_connections_at_once(void **state)
 {
-	struct rig *rig = open_user(NULL, 0);
+	struct rig *rig = tcp_rig(NULL, 0);
 	struct tcp tcp;
 	uint16_t port;
 	int server = listener(SOCK_STREAM, &port), fds[60];
@@ -430,7 +405,7 @@ static void many_connections_at_once(void **state)
 
 static void two_cards_do_not_meet(void **state)
 {
-	struct rig *rig = open_user(NULL, 0);
+	struct rig *rig = tcp_rig(NULL, 0);
 	struct fake_virtio other;
 	uint8_t frame[64];
 
@@ -455,7 +430,7 @@ static void two_cards_do_not_meet(void **state)
 /* On threads of their own: nothing is done on another thread than the loop's. */
 static void card_on_an_iothread_works(void **state)
 {
-	struct rig *rig = open_user(FAKE_OPTIONS("iothread=io0"), FAKE_LOOP_THREADS);
+	struct rig *rig = tcp_rig(FAKE_OPTIONS("iothread=io0"), FAKE_LOOP_THREADS);
 
 	(void)state;
 	rig_is_alive(rig);

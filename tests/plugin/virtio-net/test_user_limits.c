@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The back end "user" at its limits: of memory that a guest would like to have, of file descriptors
+ * that are gone.
+ */
+#include "rig.h"
+
+#include <malloc.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "frames.h"
+#include "tcp.h"
+
+#define SECOND  1000000000ull
+#define AT_DATA 34u /* behind Ethernet and IPv4 */
+#define GROWTH  (2u << 20)
+#define MANY    5000u
+
+/* With a sanitizer the heap is its own. */
+__attribute__((weak)) size_t __sanitizer_get_current_allocated_bytes(void);
+
+static uint64_t heap_bytes(void)
+{
+	if (__sanitizer_get_current_allocated_bytes)
+		return __sanitizer_get_current_allocated_bytes();
+	return mallinfo2().uordblks + mallinfo2().hblkhd;
+}
+
+/* Sends bytes [from, to) of what is in a frame behind its IPv4 header. */
+static void send_fragment(
+	struct rig *rig, const uint8_t *whole, uint32_t from, uint32_t to, bool more, uint16_t id)
+{
+	uint8_t frame[AT_DATA + 1480];
+	uint32_t sum = 0;
+	const uint32_t words[] = {20 + to - from, id, from / 8 | (more ? 0x2000u : 0)};
+
+	memcpy(frame, whole, AT_DATA);
+	memcpy(frame + AT_DATA, whole + AT_DATA + from, to - from);
+	for (uint32_t i = 0; i < 3; i++) {
+		frame[16 + 2 * i] = (uint8_t)(words[i] >> 8);
+		frame[17 + 2 * i] = (uint8_t)words[i];
+	}
+	frame[24] = frame[25] = 0;
+	for (uint32_t i = 14; i < AT_DATA; i += 2)
+		sum += (uint32_t)frame[i] << 8 | frame[i + 1];
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~(sum + (sum >> 16));
+	frame[24] = (uint8_t)(sum >> 8);
+	frame[25] = (uint8_t)sum;
+	rig_send(rig, frame, AT_DATA + to - from);
+}
+
+static void udp_in_fragments_arrives_whole(void **state)
+{
+	static uint8_t data[4000], got[4001], whole[AT_DATA + 8 + sizeof(data)];
+	struct rig *rig = tcp_rig(NULL, 0);
+	uint16_t port;
+	int server = listener(SOCK_DGRAM, &port);
+	const struct packet packet = {FRAME_GUEST_IP, FRAME_ROUTER_IP, GUEST_PORT, port, UDP, 0, 0,
+		0, data, sizeof(data)};
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(i / 7);
+	frame_packet(whole, &packet);
+	send_fragment(rig, whole, 2960, 8 + sizeof(data), false, 7);
+	send_fragment(rig, whole, 0, 1480, true, 7);
+	assert_int_equal(recv(server, got, sizeof(got), MSG_DONTWAIT), -1);
+	send_fragment(rig, whole, 1480, 2960, true, 7);
+	assert_int_equal(recv(server, got, sizeof(got), 0), sizeof(data));
+	assert_memory_equal(got, data, sizeof(data));
+	/* What came before a reset is nothing behind it. */
+	send_fragment(rig, whole, 0, 1480, true, 8);
+	fake_virtio_init(&rig->driver, RIG_PLAIN);
+	send_fragment(rig, whole, 1480, 2960, true, 8);
+	send_fragment(rig, whole, 2960, 8 + sizeof(data), false, 8);
+	assert_int_equal(recv(server, got, sizeof(got), MSG_DONTWAIT), -1);
+	close(server);
+	rig_close(rig);
+}
+
+static void n2_fragments_that_never_become_whole_take_no_memory(void **state)
+{
+	static const struct packet packet = {.from = FRAME_GUEST_IP,
+		.to = FRAME_ROUTER_IP,
+		.from_port = GUEST_PORT,
+		.to_port = 9,
+		.protocol = UDP};
+	struct rig *rig = tcp_rig(NULL, 0);
+	uint8_t whole[64];
+	uint64_t heap;
+
+	(void)state;
+	rig_is_alive(rig);
+	frame_packet(whole, &packet);
+	heap = heap_bytes();
+	for (uint32_t i = 0; i < MANY; i++)
+		send_fragment(rig, whole, 0, 8, true, (uint16_t)i);
+	assert_true(heap_bytes() <= heap + GROWTH);
+	rig_is_alive(rig);
+	rig_close(rig);
+}
+
+/* So that no further one can be had; returns the limit that there was. */
+static rlim_t limit_fds_to_what_is_open(void)
+{
+	struct rlimit limit;
+	rlim_t before;
+	int next = dup(STDIN_FILENO);
+
+	assert_true(next >= 0);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	before = limit.rlim_cur;
+	limit.rlim_cur = (rlim_t)next;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	return before;
+}
+
+static void set_fd_limit(rlim_t soft)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = soft;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static void h19_a_connection_that_there_is_no_fd_for_waits_in_peace(void **state)
+{
+	char option[64];
+	uint16_t port = tcp_free_port(SOCK_STREAM);
+	struct sockaddr_in at = tcp_local(port);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	uint32_t calls = 0;
+	struct packet in;
+	struct rig *rig;
+	rlim_t before;
+
+	(void)state;
+	snprintf(option, sizeof(option), "hostfwd=({host_port=%u, guest_port=22})", port);
+	rig = tcp_rig(FAKE_OPTIONS(option), FAKE_CLOCK);
+	before = limit_fds_to_what_is_open();
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	for (uint32_t i = 0; i < 100; i++)
+		calls += fake_run_once(rig->host, 1);
+	assert_int_equal(calls, 1);
+	fake_clock_advance(rig->host, SECOND);
+	for (uint32_t i = 0; i < 100; i++)
+		calls += fake_run_once(rig->host, 1);
+	assert_int_equal(calls, 3); /* it tries again */
+	set_fd_limit(before);
+	fake_clock_advance(rig->host, SECOND);
+	do
+		receive(rig, &in);
+	while (!(in.flags & FRAME_SYN));
+	assert_int_equal(in.to_port, 22);
+	close(fd);
+	rig_close(rig);
+}
+
+static void h19_a_connection_that_ends_leaves_its_fd_to_the_next(void **state)
+{
+	char option[64];
+	uint16_t port, forwarded = tcp_free_port(SOCK_STREAM);
+	struct sockaddr_in at = tcp_local(forwarded);
+	int server = listener(SOCK_STREAM, &port), fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct packet in;
+	struct rig *rig;
+	struct tcp tcp;
+	rlim_t before;
+
+	(void)state;
+	snprintf(option, sizeof(option), "hostfwd=({host_port=%u, guest_port=22})", forwarded);
+	rig = tcp_rig(FAKE_OPTIONS(option), FAKE_CLOCK);
+	tcp_connect(rig, &tcp, port);
+	before = limit_fds_to_what_is_open();
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	while (fake_run_once(rig->host, 10))
+		;
+	assert_int_equal(rig_take(rig, 0), 0);
+	tcp_send(rig, &tcp, FRAME_RST | FRAME_ACK, "");
+	do
+		receive(rig, &in);
+	while (!(in.flags & FRAME_SYN));
+	assert_int_equal(in.to_port, 22);
+	set_fd_limit(before);
+	close(fd);
+	close(server);
+	rig_close(rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(udp_in_fragments_arrives_whole),
+		cmocka_unit_test(n2_fragments_that_never_become_whole_take_no_memory),
+		cmocka_unit_test(h19_a_connection_that_there_is_no_fd_for_waits_in_peace),
+		cmocka_unit_test(h19_a_connection_that_ends_leaves_its_fd_to_the_next),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

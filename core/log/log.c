@@ -105,8 +105,8 @@ static int open_file(const char *path, struct vmm_error *error)
 		open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
 
 	if (fd < 0) {
-		/* A FIFO that nobody reads, or a socket. */
-		const char *why = errno == ENXIO ? "nobody reads from it" : strerror(errno);
+		const char *why = errno == ENXIO ? "it is a FIFO that nobody reads, or a socket"
+						 : strerror(errno);
 
 		vmm_set_error(error, "log file \"%s\" cannot be opened for writing: %s", path, why);
 	}

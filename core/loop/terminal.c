@@ -72,17 +72,22 @@ static void set_saved(void)
 
 int terminal_raw(int fd)
 {
+	int state = atomic_load(&terminal.state);
+	struct termios now;
+
 	if (!isatty(fd))
 		return VMM_E_UNSUPPORTED;
 	if (terminal_in_background(fd))
 		return VMM_E_AGAIN;
 	/* SUSPENDED, too: nobody tells when we come to the foreground after we went on in the
 	 * background. */
-	if (atomic_load(&terminal.state) != RAW) {
+	if (state != RAW && tcgetattr(fd, &now) < 0)
+		return VMM_E_IO;
+	/* A SIGCONT in between has done it, and `now` may be our own mode. */
+	if (state != RAW && atomic_load(&terminal.state) == state) {
 		terminal.fd = fd;
-		if (tcgetattr(fd, &terminal.saved) < 0)
-			return VMM_E_IO;
-		terminal.raw = terminal.saved;
+		terminal.saved = now;
+		terminal.raw = now;
 		cfmakeraw(&terminal.raw);
 		terminal.raw.c_cc[VMIN] = 1;
 		terminal.raw.c_cc[VTIME] = 0;

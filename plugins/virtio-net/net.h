@@ -7,8 +7,9 @@
  *   device.c   phases of the device, what the transport calls
  *   rx.c       frames to the guest      tx.c   frames from the guest
  *   ctrl.c     the control queue        header.c   the header in front of a frame
- *   merge.c    joins TCP segments       checksum.c the Internet checksum
- *   backend.h  what moves frames: user.c (libslirp), tap.c, vhost.c, none.c
+ *   merge.c    joins TCP segments       fragments.c joins IPv4 fragments
+ *   checksum.c the Internet checksum
+ *   backend.h  what moves frames: user.c with slirp_poll.c (libslirp), tap.c with vhost.c, none.c
  */
 #ifndef VIRTIO_NET_NET_H
 #define VIRTIO_NET_NET_H

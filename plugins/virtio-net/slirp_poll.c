@@ -15,8 +15,8 @@
 #define IDLE_MS 1000u
 #define SLOW_MS 400u
 
-/* Forwarded ports rest for so long at most when no fd is left for a connection. */
-#define REST_MS 1000u
+/* Forwarded TCP ports rest for so long at most when no fd is left for a connection. */
+#define REST_NS (1000 * NS_PER_MS)
 
 /* An fd of libslirp's. Its number is its place in the table, and what libslirp calls its index. */
 struct poll_fd {
@@ -26,7 +26,8 @@ struct poll_fd {
 	int revents; /* SLIRP_POLL_... that came */
 	bool has_watch;
 	bool seen;       /* in the current pass */
-	bool connection; /* of the guest's: has time-outs; else it listens for a forwarded port */
+	bool connection; /* of the guest's: has time-outs; else it is of a forwarded port */
+	bool listens;    /* that of a forwarded TCP port; looked up when it is watched */
 };
 
 struct poll_timer {
@@ -52,7 +53,7 @@ struct slirp_poll {
 	int32_t timer_error; /* libslirp does without one that it does not get */
 	uint64_t timeout;    /* timer for libslirp's own deadlines */
 	bool started;
-	bool resting; /* forwarded ports are not watched */
+	uint64_t rest_end_ns; /* forwarded TCP ports are not watched until then; 0: they are */
 };
 
 static ssize_t poll_send(const void *data, size_t bytes, void *opaque)
@@ -197,7 +198,7 @@ static void poll_unregister(int fd, void *opaque)
 	poll->connections -= at->connection;
 	at->connection = false;
 	at->revents = 0;
-	poll->resting = false;
+	poll->rest_end_ns = 0;
 }
 
 /* Called by libslirp on the loop, in the middle of things that are followed by a sync. */
@@ -217,7 +218,6 @@ static void timeout_cb(void *ctx)
 {
 	struct slirp_poll *poll = ctx;
 
-	poll->resting = false;
 	slirp_poll_sync(poll);
 }
 
@@ -236,8 +236,8 @@ static void watch_cb(void *ctx, int32_t fd, uint32_t events)
 {
 	struct slirp_poll *poll = ctx;
 
-	if (!poll->fds[fd].connection && !has_fd_left()) {
-		poll->resting = true;
+	if (poll->fds[fd].listens && !has_fd_left()) {
+		poll->rest_end_ns = poll->net->loop.now(poll->net->host, VMM_CLOCK_VM) + REST_NS;
 		slirp_poll_sync(poll);
 		return;
 	}
@@ -256,11 +256,19 @@ static int add_poll(int fd, int events, void *opaque)
 	if (!at)
 		return -1;
 	at->seen = true;
-	if (poll->resting && !at->connection)
+	if (poll->rest_end_ns && at->listens)
 		events = 0;
 	at->events = (events & (SLIRP_POLL_IN | SLIRP_POLL_PRI) ? VMM_WATCH_READ : 0) |
 		     (events & SLIRP_POLL_OUT ? VMM_WATCH_WRITE : 0);
 	return fd;
+}
+
+static bool is_listener(int fd)
+{
+	socklen_t bytes = sizeof(int);
+	int listens = 0;
+
+	return !getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &bytes) && listens;
 }
 
 /* Brings the watch of one fd in line with what is wanted of it. */
@@ -273,10 +281,11 @@ static void update_watch(struct slirp_poll *poll, int fd)
 		drop_watch(poll, at);
 		return;
 	}
-	if (!at->has_watch)
+	if (!at->has_watch) {
+		at->listens = is_listener(fd);
 		at->has_watch = net->loop.watch_add(net->host, net->loop.own(net->host), fd,
 					at->events, watch_cb, poll, &at->watch) == 0;
-	else if (at->watched != at->events)
+	} else if (at->watched != at->events)
 		net->loop.watch_set(net->host, at->watch, at->events);
 	at->watched = at->events;
 }
@@ -292,12 +301,10 @@ static void arm_timeout(struct slirp_poll *poll, uint32_t timeout_ms)
 	bool idle = timeout_ms >= IDLE_MS || (timeout_ms >= SLOW_MS && !poll->connections);
 	uint64_t deadline = VMM_TIMER_OFF;
 
-	if (poll->resting) {
-		idle = false;
-		timeout_ms = timeout_ms < REST_MS ? timeout_ms : REST_MS;
-	}
 	if (!idle)
 		deadline = net->loop.now(net->host, VMM_CLOCK_VM) + timeout_ms * NS_PER_MS;
+	if (poll->rest_end_ns && poll->rest_end_ns < deadline)
+		deadline = poll->rest_end_ns;
 	net->loop.timer_arm(net->host, poll->timeout, deadline);
 }
 
@@ -312,6 +319,8 @@ void slirp_poll_sync(struct slirp_poll *poll)
 
 	if (!poll->started)
 		return;
+	if (poll->rest_end_ns <= poll->net->loop.now(poll->net->host, VMM_CLOCK_VM))
+		poll->rest_end_ns = 0;
 	/* What waited for an ARP answer is sent, and what is due is done. */
 	slirp_poll_begin(poll);
 	for (uint32_t i = 0; i < poll->count; i++) {

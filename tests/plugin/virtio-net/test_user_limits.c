@@ -137,6 +137,7 @@ static void h19_a_connection_that_there_is_no_fd_for_waits_in_peace(void **state
 	struct sockaddr_in at = tcp_local(port);
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	uint32_t calls = 0;
+	uint8_t frame[64];
 	struct packet in;
 	struct rig *rig;
 	rlim_t before;
@@ -154,7 +155,11 @@ static void h19_a_connection_that_there_is_no_fd_for_waits_in_peace(void **state
 		calls += fake_run_once(rig->host, 1);
 	assert_int_equal(calls, 3); /* it tries again */
 	set_fd_limit(before);
-	fake_clock_advance(rig->host, SECOND);
+	/* What the guest does meanwhile does not put that off. */
+	for (uint32_t i = 0; i < 12; i++) {
+		fake_clock_advance(rig->host, SECOND / 10);
+		rig_send(rig, frame, frame_arp(frame, FRAME_ROUTER_IP));
+	}
 	do
 		receive(rig, &in);
 	while (!(in.flags & FRAME_SYN));
@@ -194,12 +199,37 @@ static void h19_a_connection_that_ends_leaves_its_fd_to_the_next(void **state)
 	rig_close(rig);
 }
 
+static void h19_datagrams_to_a_forwarded_port_need_no_fd(void **state)
+{
+	char option[96];
+	uint16_t port = tcp_free_port(SOCK_DGRAM);
+	struct sockaddr_in at = tcp_local(port);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct packet in;
+	struct rig *rig;
+	rlim_t before;
+
+	(void)state;
+	snprintf(option, sizeof(option),
+		"hostfwd=({proto=udp, host_port=%u, guest_port=53, guest_addr=\"10.0.2.15\"})",
+		port);
+	rig = tcp_rig(FAKE_OPTIONS(option), FAKE_CLOCK);
+	before = limit_fds_to_what_is_open();
+	assert_int_equal(sendto(fd, "query", 5, 0, (struct sockaddr *)&at, sizeof(at)), 5);
+	receive(rig, &in);
+	assert_memory_equal(in.data, "query", 5);
+	set_fd_limit(before);
+	close(fd);
+	rig_close(rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(udp_in_fragments_arrives_whole),
 		cmocka_unit_test(n2_fragments_that_never_become_whole_take_no_memory),
 		cmocka_unit_test(h19_a_connection_that_there_is_no_fd_for_waits_in_peace),
+		cmocka_unit_test(h19_datagrams_to_a_forwarded_port_need_no_fd),
 		cmocka_unit_test(h19_a_connection_that_ends_leaves_its_fd_to_the_next),
 	};
 

@@ -183,7 +183,7 @@ static void to_file(void)
 		_exit(1);
 	config.path = "test-log-fifo";
 	if (mkfifo(config.path, 0600) || log_configure(&config, &error) != VMM_E_IO ||
-		!strstr(text, "test-log-fifo\" cannot be opened for writing: nobody reads from it"))
+		!strstr(text, "test-log-fifo\" cannot be opened for writing: it is a FIFO that nobody reads"))
 		_exit(4);
 	config.path = "test-log-file.txt";
 	if (log_configure(&config, &error))

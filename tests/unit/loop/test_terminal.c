@@ -505,7 +505,7 @@ static void test_h13_continued_in_the_background_it_is_tame_again_at_the_end(voi
 	tcsetpgrp(slave, getpgrp());
 	assert_int_equal(kill(child, SIGCONT), 0);
 	type("fg\n", 3);
-	usleep(200000);
+	usleep(700000);
 	tcflush(slave, TCIFLUSH);
 	expect_sane();
 	tcsetpgrp(slave, child);

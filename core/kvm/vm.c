@@ -60,7 +60,6 @@ static int create_chips(struct vm *vm, struct vmm_error *error)
 {
 	uint64_t identity = VM_IDENTITY_MAP;
 	struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
-	struct kvm_reinject_control reinject = {.pit_reinject = 0};
 
 	/* Before the first vCPU, and both before the irqchip's first use; AMD ignores them. */
 	if (ioctl(vm->fd, KVM_SET_IDENTITY_MAP_ADDR, &identity))
@@ -71,7 +70,13 @@ static int create_chips(struct vm *vm, struct vmm_error *error)
 		return vm_os_error(errno, "KVM_CREATE_IRQCHIP", error);
 	if (ioctl(vm->fd, KVM_CREATE_PIT2, &pit))
 		return vm_os_error(errno, "KVM_CREATE_PIT2", error);
-	/* Ticks that a guest did not take in time are not made up for: no burst after a pause. */
+	return 0;
+}
+
+int vm_drop_missed_ticks(struct vm *vm, struct vmm_error *error)
+{
+	struct kvm_reinject_control reinject = {.pit_reinject = 0};
+
 	if (ioctl(vm->fd, KVM_REINJECT_CONTROL, &reinject))
 		return vm_os_error(errno, "KVM_REINJECT_CONTROL", error);
 	return 0;

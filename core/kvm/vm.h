@@ -46,6 +46,15 @@ int vm_create(const struct vm_options *options, const struct memory *memory,
 void vm_destroy(struct vm *vm);
 
 /**
+ * Ticks of the PIT that the guest did not take in time are not made up for: no burst after a pause.
+ * KVM makes up for them when it makes a PIT, and takes ticks of the host (two grace periods of
+ * SRCU) to be told otherwise. vCPUs may run meanwhile; one that enters the guest for the first
+ * time, or on another processor, waits for it (KVM's lock of the PIT). The text names the call that
+ * failed. [config, any]
+ */
+int vm_drop_missed_ticks(struct vm *vm, struct vmm_error *error);
+
+/**
  * Whether the processor shows VT-x or AMD-V. A KVM that does without them, as kvm_pvm in virtual
  * machines of some clouds, has all capabilities and runs small guests, but a Linux that was not
  * made for it never prints a line. [any]

@@ -8,6 +8,7 @@
 #include "machine/machine.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include <vmm/support.h>
 
@@ -24,6 +25,9 @@
 #include "machine/layout.h"
 #include "memory/memory.h"
 #include "sandbox/sandbox.h"
+
+/* Time for vCPUs to enter the guest. */
+#define ENTRY_NS 3000000
 
 bool machine_is_running(const struct machine *machine)
 {
@@ -351,6 +355,11 @@ static enum machine_end run(struct machine *machine, struct vmm_error *error)
 	}
 	for (uint32_t i = 0; ret == 0 && i < machine->vcpu_count; i++)
 		ret = vcpu_start(machine->vcpus[i], error);
+	/* A vCPU that enters the guest for the first time waits for that if it comes later. */
+	if (ret == 0) {
+		nanosleep(&(struct timespec){.tv_nsec = ENTRY_NS}, NULL);
+		ret = vm_drop_missed_ticks(machine->vm, error);
+	}
 	if (ret < 0)
 		machine_stop(machine, MACHINE_END_NO_HOST, 0);
 	watchdog = start_watchdog(machine);

@@ -242,7 +242,8 @@ static void sync_done(struct blk_engine *engine)
 	int error = result < 0 ? (int)-result : 0;
 	int wanted = engine->sync_wanted_running;
 
-	/* In a reset as well: the sync of a stop may come into one, and is not the driver's to cancel. */
+	/* In a reset as well: the sync of a stop may come into one, and is not the driver's to
+	 * cancel. */
 	if (is_passing(result) && engine->sync_retries++ < RETRIES_MAX) {
 		submit(engine, &engine->sync_op);
 		return;

@@ -341,6 +341,19 @@ static void join_iothreads(struct machine *machine)
 	atomic_store_explicit(&machine->running, false, memory_order_release);
 }
 
+/* A vCPU that enters the guest for the first time waits for this if it comes later. */
+static void drop_missed_ticks(struct vm *vm)
+{
+	const struct timespec entry = {.tv_nsec = ENTRY_NS};
+	char text[256];
+	struct vmm_error error = {sizeof(error), text, sizeof(text)};
+
+	nanosleep(&entry, NULL);
+	if (vm_drop_missed_ticks(vm, &error) < 0)
+		log_write(VMM_LOG_WARN, NULL,
+			"%s; after a pause the guest gets all ticks of its PIT at once", text);
+}
+
 /* Threads start here and have ended when this returns. */
 static enum machine_end run(struct machine *machine, struct vmm_error *error)
 {
@@ -355,13 +368,10 @@ static enum machine_end run(struct machine *machine, struct vmm_error *error)
 	}
 	for (uint32_t i = 0; ret == 0 && i < machine->vcpu_count; i++)
 		ret = vcpu_start(machine->vcpus[i], error);
-	/* A vCPU that enters the guest for the first time waits for that if it comes later. */
-	if (ret == 0) {
-		nanosleep(&(struct timespec){.tv_nsec = ENTRY_NS}, NULL);
-		ret = vm_drop_missed_ticks(machine->vm, error);
-	}
 	if (ret < 0)
 		machine_stop(machine, MACHINE_END_NO_HOST, 0);
+	else
+		drop_missed_ticks(machine->vm);
 	watchdog = start_watchdog(machine);
 	sandbox_thread(SANDBOX_MAIN);
 	loop_run(machine->loop);

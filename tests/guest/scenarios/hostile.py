@@ -11,7 +11,7 @@ from kit.vmm import start
 
 SECTORS, SECTOR_BYTES = 2048, 512
 LARGE_BYTES = 64 << 20  # of a mapping: the guest's memory
-GROWTH_BYTES = 1 << 20  # buffers and stacks have pages that were never used before
+GROWTH_BYTES = 3 << 20  # buffers and stacks have pages that were never used before, and one may be a huge one
 LONG = 600
 FLOOD = "s2_*"
 CMDLINE = "iomem=relaxed memmap=16M$160M nox2apic"

@@ -13,26 +13,12 @@
 #include <string.h>
 
 #include "checksum.h"
-#include "header.h"
+#include "ipv4.h"
 
-#define AT_ETHER_TYPE   12u
-#define AT_IP           NET_FRAME_MIN
-#define AT_IP_LENGTH    (AT_IP + 2)
-#define AT_IP_ID        (AT_IP + 4)
-#define AT_IP_FRAGMENT  (AT_IP + 6)
-#define AT_IP_PROTOCOL  (AT_IP + 9)
-#define AT_IP_CHECKSUM  (AT_IP + 10)
-#define AT_IP_ADDRESSES (AT_IP + 12)
-
-#define IP_HEADER_MIN 20u
-#define IP_HEADER_MAX 60u
-#define IP_MAX        65535u
-#define IP_VERSION    4
-#define MORE          0x2000u
-#define OFFSET_MASK   0x1fffu
-#define BLOCK_BYTES   8u
-#define BLOCKS        ((IP_MAX + 1) / BLOCK_BYTES)
-#define LIFETIME_NS   UINT64_C(30000000000)
+#define IP_VERSION  4
+#define BLOCK_BYTES 8u
+#define BLOCKS      ((IP_MAX + 1) / BLOCK_BYTES)
+#define LIFETIME_NS UINT64_C(30000000000)
 
 /* What fragments of one datagram have in common. */
 struct key {
@@ -61,11 +47,6 @@ struct net_datagram {
 	uint8_t data[IP_MAX + 1];
 };
 
-static uint32_t get16(const uint8_t *frame, uint32_t at)
-{
-	return (uint32_t)frame[at] << 8 | frame[at + 1];
-}
-
 static void put16(uint8_t *frame, uint32_t at, uint32_t value)
 {
 	frame[at] = (uint8_t)(value >> 8);
@@ -75,7 +56,7 @@ static void put16(uint8_t *frame, uint32_t at, uint32_t value)
 static bool is_fragment(const uint8_t *frame, uint64_t bytes)
 {
 	return bytes >= AT_IP + IP_HEADER_MIN && get16(frame, AT_ETHER_TYPE) == ETHERTYPE_IP &&
-	       get16(frame, AT_IP_FRAGMENT) & (MORE | OFFSET_MASK);
+	       get16(frame, AT_IP_FRAGMENT) & IP_FRAGMENT_MASK;
 }
 
 /* False: it is a broken one. */
@@ -89,8 +70,8 @@ static bool parse(const uint8_t *frame, uint64_t bytes, struct fragment *ret_fra
 		ip_bytes <= header_bytes || ip_bytes > bytes - AT_IP ||
 		net_sum(frame + AT_IP, header_bytes, 0) != UINT16_MAX)
 		return false;
-	f.more = get16(frame, AT_IP_FRAGMENT) & MORE;
-	f.from = (get16(frame, AT_IP_FRAGMENT) & OFFSET_MASK) * BLOCK_BYTES;
+	f.more = get16(frame, AT_IP_FRAGMENT) & IP_MORE;
+	f.from = (get16(frame, AT_IP_FRAGMENT) & IP_OFFSET_MASK) * BLOCK_BYTES;
 	f.to = f.from + ip_bytes - header_bytes;
 	if (f.to > IP_MAX - IP_HEADER_MIN || (f.more && f.to % BLOCK_BYTES))
 		return false;

@@ -10,14 +10,8 @@
 #include <string.h>
 
 #include "checksum.h"
+#include "ipv4.h"
 
-#define AT_ETHER_TYPE   12u
-#define AT_IP           NET_FRAME_MIN
-#define AT_IP_LENGTH    (AT_IP + 2)
-#define AT_IP_FRAGMENT  (AT_IP + 6)
-#define AT_IP_PROTOCOL  (AT_IP + 9)
-#define AT_IP_CHECKSUM  (AT_IP + 10)
-#define AT_IP_ADDRESSES (AT_IP + 12)
 #define AT_TCP          (AT_IP + 20)
 #define AT_TCP_SEQ      (AT_TCP + 4)
 #define AT_TCP_ACK      (AT_TCP + 8)
@@ -30,15 +24,9 @@
 
 #define IP_NO_OPTIONS   0x45
 #define TCP_NO_OPTIONS  0x50
-#define IS_FRAGMENT     0x3fff /* more to come, or not the first */
 #define FLAG_PSH        0x08
 #define FLAG_ACK        0x10
 #define CHECKSUM_OFFSET (AT_TCP_CHECKSUM - AT_TCP)
-
-static uint16_t get16(const uint8_t *frame, uint32_t at)
-{
-	return (uint16_t)(frame[at] << 8 | frame[at + 1]);
-}
 
 static uint32_t get32(const uint8_t *frame, uint32_t at)
 {
@@ -50,7 +38,7 @@ static bool is_plain(const uint8_t *frame, uint64_t bytes)
 {
 	return bytes > HEADERS && get16(frame, AT_ETHER_TYPE) == ETHERTYPE_IP &&
 	       frame[AT_IP] == IP_NO_OPTIONS && get16(frame, AT_IP_LENGTH) == bytes - AT_IP &&
-	       !(get16(frame, AT_IP_FRAGMENT) & IS_FRAGMENT) &&
+	       !(get16(frame, AT_IP_FRAGMENT) & IP_FRAGMENT_MASK) &&
 	       frame[AT_IP_PROTOCOL] == IPPROTO_TCP && frame[AT_TCP_OFFSET] == TCP_NO_OPTIONS &&
 	       (frame[AT_TCP_FLAGS] & ~FLAG_PSH) == FLAG_ACK && !get16(frame, AT_TCP_URGENT);
 }

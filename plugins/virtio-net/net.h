@@ -8,7 +8,7 @@
  *   rx.c       frames to the guest      tx.c   frames from the guest
  *   ctrl.c     the control queue        header.c   the header in front of a frame
  *   merge.c    joins TCP segments       fragments.c joins IPv4 fragments
- *   checksum.c the Internet checksum
+ *   checksum.c the Internet checksum    ipv4.h     what is where in a frame with IPv4
  *   backend.h  what moves frames: user.c with slirp_poll.c (libslirp), tap.c with vhost.c, none.c
  */
 #ifndef VIRTIO_NET_NET_H

@@ -285,8 +285,9 @@ static void update_watch(struct slirp_poll *poll, int fd)
 		at->listens = is_listener(fd);
 		at->has_watch = net->loop.watch_add(net->host, net->loop.own(net->host), fd,
 					at->events, watch_cb, poll, &at->watch) == 0;
-	} else if (at->watched != at->events)
+	} else if (at->watched != at->events) {
 		net->loop.watch_set(net->host, at->watch, at->events);
+	}
 	at->watched = at->events;
 }
 
@@ -319,7 +320,8 @@ void slirp_poll_sync(struct slirp_poll *poll)
 
 	if (!poll->started)
 		return;
-	if (poll->rest_end_ns <= poll->net->loop.now(poll->net->host, VMM_CLOCK_VM))
+	if (poll->rest_end_ns &&
+		poll->rest_end_ns <= poll->net->loop.now(poll->net->host, VMM_CLOCK_VM))
 		poll->rest_end_ns = 0;
 	/* What waited for an ARP answer is sent, and what is due is done. */
 	slirp_poll_begin(poll);

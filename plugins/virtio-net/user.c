@@ -191,11 +191,11 @@ static void user_tx_ready(struct net_backend *backend, uint32_t pair)
 {
 	struct user *user = (struct user *)backend;
 	struct net *net = backend->net;
+	uint64_t now = net->loop.now(net->host, VMM_CLOCK_VM);
 	struct net_frame frame;
 
 	slirp_poll_begin(user->poll);
 	while (net_tx_pop(net, pair, &frame)) {
-		uint64_t now = net->loop.now(net->host, VMM_CLOCK_VM);
 		uint8_t *to = net->scratch;
 		uint64_t bytes;
 

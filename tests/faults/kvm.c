@@ -9,6 +9,7 @@
 #include <linux/kvm.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -46,6 +47,7 @@ static struct {
 	const struct kvm_cpuid2 *host_cpuid;
 	struct cpuid cpuids[VCPUS];
 	struct kvm_regs registers[VCPUS];
+	atomic_bool drops_missed_ticks;
 } kvm;
 
 static void copy_cpuid(struct kvm_cpuid2 *to, const struct kvm_cpuid2 *from)
@@ -151,11 +153,13 @@ static int vm_request(unsigned long request, void *argument)
 	case KVM_IOEVENTFD:
 		guest_machine_set_doorbell(kvm.machine, doorbell);
 		return 0;
+	case KVM_REINJECT_CONTROL:
+		kvm.drops_missed_ticks = !((struct kvm_reinject_control *)argument)->pit_reinject;
+		return 0;
 	case KVM_SET_TSS_ADDR:
 	case KVM_SET_IDENTITY_MAP_ADDR:
 	case KVM_CREATE_IRQCHIP:
 	case KVM_CREATE_PIT2:
-	case KVM_REINJECT_CONTROL:
 	case KVM_IRQ_LINE:
 	case KVM_IRQFD:
 	case KVM_SET_GSI_ROUTING:
@@ -320,6 +324,11 @@ static int ioctl_hook(int fd, unsigned long request, void *argument, int *ret_re
 bool kvm_made_machine(void)
 {
 	return kvm.machine;
+}
+
+bool kvm_drops_missed_ticks(void)
+{
+	return kvm.drops_missed_ticks;
 }
 
 void kvm_set_host_cpuid(const struct kvm_cpuid2 *cpuid)

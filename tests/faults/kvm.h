@@ -24,6 +24,9 @@ void kvm_install(kvm_guest guest);
 /** Whether KVM was asked for a machine. */
 bool kvm_made_machine(void);
 
+/** Whether it was told that ticks of the PIT which a guest missed are not made up for. */
+bool kvm_drops_missed_ticks(void);
+
 /** What KVM says of the host's processor; the caller's, as long as machines are made. */
 void kvm_set_host_cpuid(const struct kvm_cpuid2 *cpuid);
 

@@ -10,7 +10,9 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -147,11 +149,71 @@ static void h20_no_memory_for_the_guest_is_an_error_before_kvm_makes_a_machine(v
 	assert_false(made_machine);
 }
 
+/* What of it the guest found wrong while it ran. */
+static char wrong[64];
+
+/* In a process of its own: what it loads is not there for the sweeps. */
+static void expect_while_it_runs(void (*guest)(struct fake_host *host))
+{
+	static const struct user_plan plan = {.disks = 2, .cards = 1, .randoms = 1};
+	static const struct program program = {.config = PROGRAM_PCI, .guest = &plan};
+	int status = 0;
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		kvm_install(guest);
+		program_prepare(&program);
+		status = program_run(&program);
+		fprintf(stderr, "%s\n", wrong);
+		_exit(status != program_success(&program) || wrong[0]);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+static void wait_for_ticks(struct fake_host *host)
+{
+	for (uint32_t i = 0; i < 500 && !kvm_drops_missed_ticks(); i++)
+		usleep(10000);
+	if (!kvm_drops_missed_ticks())
+		snprintf(wrong, sizeof(wrong), "missed ticks are made up for");
+	user_main(host);
+}
+
+static void h18_ticks_that_a_running_guest_misses_are_dropped(void **state)
+{
+	(void)state;
+	assert_false(kvm_drops_missed_ticks());
+	expect_while_it_runs(wait_for_ticks);
+}
+
+static void look_at_signals(struct fake_host *host)
+{
+	static const int stops[] = {SIGTERM, SIGINT, SIGHUP};
+	struct sigaction action;
+
+	for (uint32_t i = 0; i < 9; i++)
+		if (sigaction(stops[i / 3], NULL, &action) ||
+			!sigismember(&action.sa_mask, stops[i % 3]))
+			snprintf(wrong, sizeof(wrong), "%s may interrupt the handler of %s",
+				strsignal(stops[i % 3]), strsignal(stops[i / 3]));
+	user_main(host);
+}
+
+static void a_signal_to_stop_waits_until_the_one_before_is_noted(void **state)
+{
+	(void)state;
+	expect_while_it_runs(look_at_signals);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			h20_no_memory_for_the_guest_is_an_error_before_kvm_makes_a_machine),
+		cmocka_unit_test(h18_ticks_that_a_running_guest_misses_are_dropped),
+		cmocka_unit_test(a_signal_to_stop_waits_until_the_one_before_is_noted),
 		cmocka_unit_test(h21_h19_commands_that_print),
 		cmocka_unit_test(h21_h19_a_guest_with_devices_on_pci),
 		cmocka_unit_test(h21_h19_a_guest_with_devices_without_pci),

@@ -5,11 +5,12 @@
 #include "machine.h"
 
 #include <dirent.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "heap.h"
 
 #define DISK_ID   2u
 #define CARD_ID   1u
@@ -126,14 +127,9 @@ uint32_t machine_new_message(struct machine *m)
  * ---- What must not grow ----
  */
 
-/* With a sanitizer the heap is its own. */
-__attribute__((weak)) size_t __sanitizer_get_current_allocated_bytes(void);
-
 uint64_t machine_heap_bytes(void)
 {
-	if (__sanitizer_get_current_allocated_bytes)
-		return __sanitizer_get_current_allocated_bytes();
-	return mallinfo2().uordblks + mallinfo2().hblkhd;
+	return heap_bytes();
 }
 
 uint32_t machine_fd_count(void)

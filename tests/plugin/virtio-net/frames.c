@@ -139,6 +139,21 @@ uint32_t frame_packet(uint8_t *frame, const struct packet *p)
 	return ETHERNET + IP_BYTES + bytes;
 }
 
+uint32_t frame_fragment(
+	uint8_t *frame, const uint8_t *whole, uint32_t from, uint32_t to, bool more, uint32_t id)
+{
+	uint8_t *ip = frame + ETHERNET;
+
+	memcpy(frame, whole, ETHERNET + IP_BYTES);
+	memcpy(ip + IP_BYTES, whole + ETHERNET + IP_BYTES + from, to - from);
+	put16(ip + 2, IP_BYTES + to - from);
+	put16(ip + 4, id);
+	put16(ip + 6, from / 8 | (more ? 0x2000u : 0));
+	put16(ip + 10, 0);
+	put16(ip + 10, fold(sum(0, ip, IP_BYTES)));
+	return ETHERNET + IP_BYTES + to - from;
+}
+
 bool frame_parse(const uint8_t *frame, uint32_t bytes, struct packet *p)
 {
 	const uint8_t *ip = frame + ETHERNET;

@@ -38,6 +38,11 @@ uint32_t frame_arp_reply(uint8_t *frame, const uint8_t *request);
 uint32_t frame_packet(uint8_t *frame, const struct packet *packet);
 uint32_t frame_dhcp_discover(uint8_t *frame);
 
+/** Bytes [from, to) of what frame_packet() made, behind its IPv4 header, as a fragment; from is a
+ * multiple of 8. */
+uint32_t frame_fragment(
+	uint8_t *frame, const uint8_t *whole, uint32_t from, uint32_t to, bool more, uint32_t id);
+
 bool frame_is_arp_reply(const uint8_t *frame, uint32_t bytes, uint32_t ip);
 
 /** A request for the address of the guest. */

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -29,6 +30,19 @@ struct sockaddr_in tcp_local(uint16_t port)
 
 	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	return at;
+}
+
+struct rig *tcp_forward_rig(int type, uint32_t flags, struct sockaddr_in *ret_at)
+{
+	bool is_stream = type == SOCK_STREAM;
+	uint16_t port = tcp_free_port(type);
+	char option[96];
+
+	snprintf(option, sizeof(option),
+		"hostfwd=({proto=%s, host_port=%u, guest_port=%u, guest_addr=\"10.0.2.15\"})",
+		is_stream ? "tcp" : "udp", port, is_stream ? 22 : 53);
+	*ret_at = tcp_local(port);
+	return tcp_rig(FAKE_OPTIONS(option), flags);
 }
 
 int listener(int type, uint16_t *ret_port)

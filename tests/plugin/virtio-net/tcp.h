@@ -23,6 +23,10 @@ struct tcp {
 /** A card on a user-mode network; flags are FAKE_... of the host. */
 struct rig *tcp_rig(const char *const *options, uint32_t flags);
 
+/** The same with a port of 127.0.0.1 that is forwarded to the guest's port 22 (SOCK_STREAM) or 53
+ * (SOCK_DGRAM). */
+struct rig *tcp_forward_rig(int type, uint32_t flags, struct sockaddr_in *ret_at);
+
 /** A port of 127.0.0.1 that nobody uses now. */
 uint16_t tcp_free_port(int type);
 

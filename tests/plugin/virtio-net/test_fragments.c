@@ -48,18 +48,28 @@ static void make_whole(uint32_t bytes)
 /* Adds bytes [from, to) of its data as a fragment; the result of net_fragments_add(). */
 static uint64_t add_as(uint32_t id, uint32_t from, uint32_t to, bool more)
 {
-	memcpy(frame, whole, AT_DATA);
-	memcpy(frame + AT_DATA, whole + AT_DATA + from, to - from);
-	set16(16, 20 + to - from);
-	set16(18, id);
-	set16(20, from / 8 | (more ? 0x2000u : 0));
-	set_checksum();
-	return net_fragments_add(&fragments, now_ns, frame, AT_DATA + to - from);
+	uint32_t bytes = frame_fragment(frame, whole, from, to, more, id);
+
+	return net_fragments_add(&fragments, now_ns, frame, bytes);
 }
 
 static uint64_t add(uint32_t from, uint32_t to)
 {
 	return add_as(0, from, to, to < whole_bytes - AT_DATA);
+}
+
+/* Its first 1480 bytes behind a longer header. */
+static uint64_t add_first_with_options(void)
+{
+	memcpy(frame, whole, AT_DATA);
+	memset(frame + AT_DATA, 1, 4); /* no operation, four times */
+	memcpy(frame + AT_DATA + 4, whole + AT_DATA, 1480);
+	frame[14] = 0x46;
+	set16(16, 24 + 1480);
+	set16(20, 0x2000);
+	set16(24, 0);
+	net_checksum_finish(frame + 14, 24, 0, 10);
+	return net_fragments_add(&fragments, now_ns, frame, AT_DATA + 4 + 1480);
 }
 
 static int setup(void **state)
@@ -122,15 +132,7 @@ static void options_of_the_first_fragment_stay(void **state)
 
 	(void)state;
 	assert_int_equal(add(1480, 4008), 0);
-	memcpy(frame, whole, AT_DATA);
-	memset(frame + AT_DATA, 1, 4); /* no operation, four times */
-	memcpy(frame + AT_DATA + 4, whole + AT_DATA, 1480);
-	frame[14] = 0x46;
-	set16(16, 24 + 1480);
-	set16(20, 0x2000);
-	set16(24, 0);
-	net_checksum_finish(frame + 14, 24, 0, 10);
-	bytes = net_fragments_add(&fragments, now_ns, frame, AT_DATA + 4 + 1480);
+	bytes = add_first_with_options();
 	assert_int_equal(bytes, whole_bytes + 4);
 	assert_int_equal(frame[14], 0x46);
 	assert_int_equal(net_sum(frame + 14, 24, 0), UINT16_MAX);
@@ -222,15 +224,7 @@ static void n2_datagrams_of_more_than_64_kib_are_dropped(void **state)
 	assert_int_equal(net_fragments_add(&fragments, now_ns, frame, AT_DATA + 1480), 0);
 	assert_null(fragments.datagrams[0]);
 	/* With the options of its first fragment it is one. */
-	memcpy(frame, whole, AT_DATA);
-	memset(frame + AT_DATA, 1, 4);
-	memcpy(frame + AT_DATA + 4, whole + AT_DATA, 1480);
-	frame[14] = 0x46;
-	set16(16, 24 + 1480);
-	set16(20, 0x2000);
-	set16(24, 0);
-	net_checksum_finish(frame + 14, 24, 0, 10);
-	assert_int_equal(net_fragments_add(&fragments, now_ns, frame, AT_DATA + 4 + 1480), 0);
+	assert_int_equal(add_first_with_options(), 0);
 	for (uint32_t from = 1480; from < whole_bytes - AT_DATA; from += 1480)
 		bytes += add(from,
 			from + 1480 < whole_bytes - AT_DATA ? from + 1480 : whole_bytes - AT_DATA);

@@ -168,16 +168,14 @@ static void udp_works_after_an_hour_without_anything(void **state)
 
 static void hostfwd_tcp_reaches_the_guest(void **state)
 {
-	char option[64], text[16];
-	uint16_t port = tcp_free_port(SOCK_STREAM);
-	struct sockaddr_in at = tcp_local(port);
+	struct sockaddr_in at;
+	char text[16];
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	struct tcp tcp;
 	struct rig *rig;
 
 	(void)state;
-	snprintf(option, sizeof(option), "hostfwd=({host_port=%u, guest_port=22})", port);
-	rig = tcp_rig(FAKE_OPTIONS(option), 0);
+	rig = tcp_forward_rig(SOCK_STREAM, 0, &at);
 	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
 	do
 		receive(rig, &tcp.in);
@@ -199,18 +197,13 @@ static void hostfwd_tcp_reaches_the_guest(void **state)
 /* The first frame waits for the guest's hardware address, and goes on as soon as that is known. */
 static void hostfwd_udp_reaches_the_guest_behind_arp(void **state)
 {
-	char option[96];
-	uint16_t port = tcp_free_port(SOCK_DGRAM);
-	struct sockaddr_in at = tcp_local(port);
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct sockaddr_in at;
 	struct packet in;
 	struct rig *rig;
 
 	(void)state;
-	snprintf(option, sizeof(option),
-		"hostfwd=({proto=udp, host_port=%u, guest_port=53, guest_addr=\"10.0.2.15\"})",
-		port);
-	rig = tcp_rig(FAKE_OPTIONS(option), FAKE_CLOCK);
+	rig = tcp_forward_rig(SOCK_DGRAM, FAKE_CLOCK, &at);
 	assert_int_equal(sendto(fd, "query", 5, 0, (struct sockaddr *)&at, sizeof(at)), 5);
 	receive(rig, &in);
 	assert_int_equal(in.to_port, 53);
@@ -248,14 +241,12 @@ static void restrict_keeps_the_guest_inside(void **state)
 /* All that is armed is the router advertisement of IPv6, minutes away. */
 static void nothing_runs_while_nothing_happens(void **state)
 {
-	char option[64];
+	struct sockaddr_in at;
 	struct rig *rig;
 	uint32_t calls = 0;
 
 	(void)state;
-	snprintf(option, sizeof(option), "hostfwd=({host_port=%u, guest_port=22})",
-		tcp_free_port(SOCK_STREAM));
-	rig = tcp_rig(FAKE_OPTIONS(option), FAKE_CLOCK);
+	rig = tcp_forward_rig(SOCK_STREAM, FAKE_CLOCK, &at);
 	rig_is_alive(rig);
 	fake_settle(rig->host);
 	assert_true(fake_timers_armed(fake_device(rig->host, "net0")) <= 1);

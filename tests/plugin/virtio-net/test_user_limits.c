@@ -5,14 +5,13 @@
  */
 #include "rig.h"
 
-#include <malloc.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "frames.h"
+#include "heap.h"
 #include "tcp.h"
 
 #define SECOND  1000000000ull
@@ -20,38 +19,12 @@
 #define GROWTH  (2u << 20)
 #define MANY    5000u
 
-/* With a sanitizer the heap is its own. */
-__attribute__((weak)) size_t __sanitizer_get_current_allocated_bytes(void);
-
-static uint64_t heap_bytes(void)
-{
-	if (__sanitizer_get_current_allocated_bytes)
-		return __sanitizer_get_current_allocated_bytes();
-	return mallinfo2().uordblks + mallinfo2().hblkhd;
-}
-
-/* Sends bytes [from, to) of what is in a frame behind its IPv4 header. */
 static void send_fragment(
 	struct rig *rig, const uint8_t *whole, uint32_t from, uint32_t to, bool more, uint16_t id)
 {
 	uint8_t frame[AT_DATA + 1480];
-	uint32_t sum = 0;
-	const uint32_t words[] = {20 + to - from, id, from / 8 | (more ? 0x2000u : 0)};
 
-	memcpy(frame, whole, AT_DATA);
-	memcpy(frame + AT_DATA, whole + AT_DATA + from, to - from);
-	for (uint32_t i = 0; i < 3; i++) {
-		frame[16 + 2 * i] = (uint8_t)(words[i] >> 8);
-		frame[17 + 2 * i] = (uint8_t)words[i];
-	}
-	frame[24] = frame[25] = 0;
-	for (uint32_t i = 14; i < AT_DATA; i += 2)
-		sum += (uint32_t)frame[i] << 8 | frame[i + 1];
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = ~(sum + (sum >> 16));
-	frame[24] = (uint8_t)(sum >> 8);
-	frame[25] = (uint8_t)sum;
-	rig_send(rig, frame, AT_DATA + to - from);
+	rig_send(rig, frame, frame_fragment(frame, whole, from, to, more, id));
 }
 
 static void udp_in_fragments_arrives_whole(void **state)
@@ -132,10 +105,8 @@ static void set_fd_limit(rlim_t soft)
 
 static void h19_a_connection_that_there_is_no_fd_for_waits_in_peace(void **state)
 {
-	char option[64];
-	uint16_t port = tcp_free_port(SOCK_STREAM);
-	struct sockaddr_in at = tcp_local(port);
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in at;
 	uint32_t calls = 0;
 	uint8_t frame[64];
 	struct packet in;
@@ -143,8 +114,7 @@ static void h19_a_connection_that_there_is_no_fd_for_waits_in_peace(void **state
 	rlim_t before;
 
 	(void)state;
-	snprintf(option, sizeof(option), "hostfwd=({host_port=%u, guest_port=22})", port);
-	rig = tcp_rig(FAKE_OPTIONS(option), FAKE_CLOCK);
+	rig = tcp_forward_rig(SOCK_STREAM, FAKE_CLOCK, &at);
 	before = limit_fds_to_what_is_open();
 	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
 	for (uint32_t i = 0; i < 100; i++)
@@ -170,9 +140,8 @@ static void h19_a_connection_that_there_is_no_fd_for_waits_in_peace(void **state
 
 static void h19_a_connection_that_ends_leaves_its_fd_to_the_next(void **state)
 {
-	char option[64];
-	uint16_t port, forwarded = tcp_free_port(SOCK_STREAM);
-	struct sockaddr_in at = tcp_local(forwarded);
+	struct sockaddr_in at;
+	uint16_t port;
 	int server = listener(SOCK_STREAM, &port), fd = socket(AF_INET, SOCK_STREAM, 0);
 	struct packet in;
 	struct rig *rig;
@@ -180,8 +149,7 @@ static void h19_a_connection_that_ends_leaves_its_fd_to_the_next(void **state)
 	rlim_t before;
 
 	(void)state;
-	snprintf(option, sizeof(option), "hostfwd=({host_port=%u, guest_port=22})", forwarded);
-	rig = tcp_rig(FAKE_OPTIONS(option), FAKE_CLOCK);
+	rig = tcp_forward_rig(SOCK_STREAM, FAKE_CLOCK, &at);
 	tcp_connect(rig, &tcp, port);
 	before = limit_fds_to_what_is_open();
 	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
@@ -201,19 +169,14 @@ static void h19_a_connection_that_ends_leaves_its_fd_to_the_next(void **state)
 
 static void h19_datagrams_to_a_forwarded_port_need_no_fd(void **state)
 {
-	char option[96];
-	uint16_t port = tcp_free_port(SOCK_DGRAM);
-	struct sockaddr_in at = tcp_local(port);
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct sockaddr_in at;
 	struct packet in;
 	struct rig *rig;
 	rlim_t before;
 
 	(void)state;
-	snprintf(option, sizeof(option),
-		"hostfwd=({proto=udp, host_port=%u, guest_port=53, guest_addr=\"10.0.2.15\"})",
-		port);
-	rig = tcp_rig(FAKE_OPTIONS(option), FAKE_CLOCK);
+	rig = tcp_forward_rig(SOCK_DGRAM, FAKE_CLOCK, &at);
 	before = limit_fds_to_what_is_open();
 	assert_int_equal(sendto(fd, "query", 5, 0, (struct sockaddr *)&at, sizeof(at)), 5);
 	receive(rig, &in);

@@ -74,6 +74,11 @@ struct loop {
 	_Atomic bool running;
 	_Atomic uint32_t turn; /* odd in a callback; written by its thread, read by the watchdog */
 
+	/* Held by whoever runs the loop's callbacks: its thread in each turn, or who borrowed it.
+	 * The outermost; others only try. */
+	pthread_mutex_t turn_lock;
+	_Atomic bool turn_wanted; /* its thread waits for that, and is the next; relaxed */
+
 	/* Guards what follows; a leaf: no other lock is taken and nothing is called under it. */
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a sync call or a work went on */
@@ -85,12 +90,26 @@ struct loop {
 	char name[];
 };
 
-/** Around each callback of libuv that calls somebody else. */
-static inline void loop_turn(struct loop *loop)
+static inline void loop_turn_count(struct loop *loop)
 {
 	uint32_t turn = atomic_load_explicit(&loop->turn, memory_order_relaxed);
 
 	atomic_store_explicit(&loop->turn, turn + 1, memory_order_release);
+}
+
+/** Around each callback of libuv that calls somebody else. */
+static inline void loop_turn_begin(struct loop *loop)
+{
+	atomic_store_explicit(&loop->turn_wanted, true, memory_order_relaxed);
+	pthread_mutex_lock(&loop->turn_lock);
+	atomic_store_explicit(&loop->turn_wanted, false, memory_order_relaxed);
+	loop_turn_count(loop);
+}
+
+static inline void loop_turn_end(struct loop *loop)
+{
+	loop_turn_count(loop);
+	pthread_mutex_unlock(&loop->turn_lock);
 }
 
 /** A VMM_E_... for a negative error of libuv, which is an errno. */

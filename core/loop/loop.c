@@ -75,7 +75,7 @@ static void wake_cb(uv_async_t *wake)
 {
 	struct loop *loop = wake->data;
 
-	loop_turn(loop);
+	loop_turn_begin(loop);
 	pthread_mutex_lock(&loop->lock);
 	for (uint32_t left = loop->post_count; left && loop->post_count && !loop->stop; left--) {
 		struct loop_post *post = loop->posts.next;
@@ -96,7 +96,7 @@ static void wake_cb(uv_async_t *wake)
 		uv_stop(&loop->uv);
 	else if (more)
 		uv_async_send(wake);
-	loop_turn(loop);
+	loop_turn_end(loop);
 }
 
 int loop_create(const char *name, struct vm_clock *clock, struct loop **ret_loop)
@@ -120,6 +120,7 @@ int loop_create(const char *name, struct vm_clock *clock, struct loop **ret_loop
 		goto close_uv;
 	loop->wake.data = loop;
 	pthread_mutex_init(&loop->lock, NULL);
+	pthread_mutex_init(&loop->turn_lock, NULL);
 	pthread_cond_init(&loop->changed, NULL);
 	pool_hold();
 	*ret_loop = loop;
@@ -200,6 +201,7 @@ void loop_destroy(struct loop *loop)
 	if (uv_loop_close(&loop->uv))
 		log_write(VMM_LOG_ERROR, "loop", "loop \"%s\" still has handles", loop->name);
 	pthread_cond_destroy(&loop->changed);
+	pthread_mutex_destroy(&loop->turn_lock);
 	pthread_mutex_destroy(&loop->lock);
 	free(loop);
 }
@@ -277,6 +279,20 @@ void loop_thread_join(struct loop *loop)
 	loop_stop(loop);
 	pthread_join(loop->thread, NULL);
 	loop->has_thread = false;
+}
+
+bool loop_borrow(struct loop *loop)
+{
+	/* Those who borrow it again and again would leave it no turn: the lock is nobody's in
+	 * particular. */
+	if (atomic_load_explicit(&loop->turn_wanted, memory_order_relaxed))
+		return false;
+	return pthread_mutex_trylock(&loop->turn_lock) == 0;
+}
+
+void loop_give_back(struct loop *loop)
+{
+	pthread_mutex_unlock(&loop->turn_lock);
 }
 
 bool loop_is_current(const struct loop *loop)

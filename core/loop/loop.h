@@ -12,6 +12,7 @@
  *      removes all that the owner still has; after that no callback of it comes any more.
  *   3. watch and timer pointers are dead once removed, whether by remove or by loop_drop_owner().
  *   4. Callbacks of one loop never run at the same time, and never from inside a function here.
+ *      Who borrows the loop counts as one: none runs until he gives it back.
  *   5. An exception to 4: loop_call_sync() on the loop's own thread calls at once.
  *
  * Functions return 0 or VMM_E_....
@@ -77,6 +78,16 @@ struct loop *loop_current(void);
 
 /** True while the loop runs, on whatever thread. [any] */
 bool loop_is_running(const struct loop *loop);
+
+/**
+ * Keeps the loop's callbacks from running, if none runs or waits for its turn; never waits itself.
+ * For a thread that does a moment's work of the loop without waking it. It is not on the loop:
+ * watches and timers stay as they are. [any], while the loop is not being destroyed
+ */
+bool loop_borrow(struct loop *loop);
+
+/** The end of what loop_borrow() began, on the same thread. */
+void loop_give_back(struct loop *loop);
 
 /**
  * Removes all watches, timers and queued posts of the owner. Work under way is not waited for, only

@@ -69,9 +69,9 @@ static void poll_cb(uv_poll_t *poll, int status, int events)
 
 	if (watch->removed)
 		return;
-	loop_turn(loop);
+	loop_turn_begin(loop);
 	call(watch, status, events);
-	loop_turn(loop);
+	loop_turn_end(loop);
 }
 
 static void closed_cb(uv_handle_t *handle)

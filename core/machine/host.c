@@ -29,6 +29,7 @@ static const struct {
 	{VMM_IRQ_ID, &host_irq_table, sizeof(host_irq_table)},
 	{VMM_LOG_ID, &host_log_table, sizeof(host_log_table)},
 	{VMM_LOOP_ID, &host_loop_table, sizeof(host_loop_table)},
+	{VMM_BORROW_ID, &host_borrow_table, sizeof(host_borrow_table)},
 	{VMM_WORKER_ID, &host_worker_table, sizeof(host_worker_table)},
 	{VMM_MACHINE_ID, &host_machine_table, sizeof(host_machine_table)},
 	{VMM_MEMORY_ID, &host_memory_table, sizeof(host_memory_table)},

@@ -135,6 +135,7 @@ extern const struct vmm_io host_io_table;
 extern const struct vmm_irq host_irq_table;
 extern const struct vmm_log host_log_table;
 extern const struct vmm_loop host_loop_table;
+extern const struct vmm_borrow host_borrow_table;
 extern const struct vmm_worker host_worker_table;
 extern const struct vmm_machine host_machine_table;
 extern const struct vmm_memory host_memory_table;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Host services vmm.loop/1 and vmm.worker/1: watches, timers, posts and blocking work, by
- * core/loop. Each callback of a SERIAL device comes under its lock.
+ * Host services vmm.loop/1, vmm.worker/1 and vmm.borrow/1: watches, timers, posts, blocking work
+ * and loops that are borrowed, by core/loop. Each callback of a SERIAL device comes under its lock.
  */
 #include <stdlib.h>
 
@@ -292,4 +292,32 @@ static int32_t host_submit(
 const struct vmm_worker host_worker_table = {
 	.size = sizeof(host_worker_table),
 	.submit = host_submit,
+};
+
+static int32_t host_borrow(vmm_host *host, uint64_t loop)
+{
+	struct loop *on = machine_find_loop(host->machine, loop);
+
+	if (!on)
+		return host_misuse(host, "vmm.borrow borrow", "got a handle that is not a loop");
+	/* Its callbacks come under a lock that this thread must not wait for. */
+	if (host->type->thread_model == VMM_THREADS_SERIAL)
+		return VMM_E_UNSUPPORTED;
+	return loop_borrow(on) ? 0 : VMM_E_BUSY;
+}
+
+static void host_give_back(vmm_host *host, uint64_t loop)
+{
+	struct loop *on = machine_find_loop(host->machine, loop);
+
+	if (on)
+		loop_give_back(on);
+	else
+		host_misuse(host, "vmm.borrow give_back", "got a handle that is not a loop");
+}
+
+const struct vmm_borrow host_borrow_table = {
+	.size = sizeof(host_borrow_table),
+	.borrow = host_borrow,
+	.give_back = host_give_back,
 };

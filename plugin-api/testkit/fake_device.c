@@ -154,12 +154,14 @@ int32_t fake_interface(struct fake_host *host, const char *id, const char *inter
 	return ret;
 }
 
-/* The table as it is, or as it was before 0.2 brought `needs`. */
+/* The table as it is, or as it was before 0.2 brought `needs` and vmm.borrow; NULL: not there. */
 static const void *table_of(const vmm_host *device, const void *table)
 {
-	return table == &fake_machine_service && device->host->hello.abi_minor < 2
-		       ? &device->host->older_machine
-		       : table;
+	if (device->host->hello.abi_minor >= 2)
+		return table;
+	if (table == &fake_machine_service)
+		return &device->host->older_machine;
+	return table == &fake_borrow_service ? NULL : table;
 }
 
 int32_t fake_query(vmm_host *device, const char *id, uint64_t min_size, const void **ret_table)
@@ -170,6 +172,7 @@ int32_t fake_query(vmm_host *device, const char *id, uint64_t min_size, const vo
 		const void *table;
 	} services[] = {
 		{VMM_ACPI_ID, &fake_acpi_service},
+		{VMM_BORROW_ID, &fake_borrow_service},
 		{VMM_FILE_ID, &fake_file_service},
 		{VMM_IO_ID, &fake_io_service},
 		{VMM_IRQ_ID, &fake_irq_service},
@@ -186,6 +189,8 @@ int32_t fake_query(vmm_host *device, const char *id, uint64_t min_size, const vo
 		if (strcmp(services[i].id, id) != 0)
 			continue;
 		table = table_of(device, services[i].table);
+		if (!table)
+			return VMM_E_UNSUPPORTED;
 		memcpy(&bytes, table, sizeof(bytes));
 		if (bytes < min_size)
 			return VMM_E_UNSUPPORTED;

@@ -150,7 +150,8 @@ struct fake_loop {
 	struct fake_post **posts_tail;
 	int wake_fd;
 	pthread_t thread;
-	int running; /* has a thread */
+	int running;               /* has a thread */
+	pthread_mutex_t turn_lock; /* held while its callbacks run, and by who has borrowed it */
 };
 
 #define LOOPS_MAX 8u
@@ -299,6 +300,7 @@ void fake_device_guard(vmm_host *device, int enter);
 
 /* Services. */
 extern const struct vmm_acpi fake_acpi_service;
+extern const struct vmm_borrow fake_borrow_service;
 extern const struct vmm_file fake_file_service;
 extern const struct vmm_io fake_io_service;
 extern const struct vmm_irq fake_irq_service;

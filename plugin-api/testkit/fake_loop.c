@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vmm.loop: the service itself, and the clocks. What turns a loop is in fake_turn.c.
+ * vmm.loop and vmm.borrow: the services themselves, and the clocks. What turns a loop is in
+ * fake_turn.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ struct fake_loop *fake_loop_get(struct fake_host *host, const char *name)
 	loop->id = host->loop_count;
 	loop->host = host;
 	loop->posts_tail = &loop->posts;
+	pthread_mutex_init(&loop->turn_lock, NULL);
 	loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	return loop;
 }
@@ -63,6 +65,7 @@ void fake_loop_fini(struct fake_host *host)
 			host->loops[i].posts = post->next;
 			free(post);
 		}
+		pthread_mutex_destroy(&host->loops[i].turn_lock);
 		close(host->loops[i].wake_fd);
 	}
 }
@@ -371,4 +374,31 @@ const struct vmm_loop fake_loop_service = {
 	.timer_arm = loop_timer_arm,
 	.timer_remove = loop_timer_remove,
 	.post = loop_post,
+};
+
+static int32_t borrow(vmm_host *device, uint64_t id)
+{
+	struct fake_loop *loop = fake_loop_by_id(device->host, id);
+
+	fake_service_void(device, "vmm.borrow borrow", CTX_ANY);
+	if (!loop)
+		return VMM_E_INVAL;
+	if (device->thread_model == VMM_THREADS_SERIAL)
+		return VMM_E_UNSUPPORTED;
+	return pthread_mutex_trylock(&loop->turn_lock) ? VMM_E_BUSY : 0;
+}
+
+static void give_back(vmm_host *device, uint64_t id)
+{
+	struct fake_loop *loop = fake_loop_by_id(device->host, id);
+
+	fake_service_void(device, "vmm.borrow give_back", CTX_ANY);
+	if (loop)
+		pthread_mutex_unlock(&loop->turn_lock);
+}
+
+const struct vmm_borrow fake_borrow_service = {
+	.size = sizeof(fake_borrow_service),
+	.borrow = borrow,
+	.give_back = give_back,
 };

@@ -13,6 +13,9 @@
 
 #include "transport.h"
 
+/* Of struct vmm_virtio_ops in ABI 0.1. */
+#define OPS_FIRST_BYTES offsetof(struct vmm_virtio_ops, serve)
+
 /* Feature bits 24 to 41 are the transport's (virtio 1.2, 6). */
 #define RESERVED_FEATURES (((1ull << 18) - 1) << 24)
 
@@ -35,7 +38,7 @@ static const char *wrong_description(const struct vmm_virtio_device *r)
 
 	if (r->reserved || !r->owner || !r->name || !r->device_id || r->device_id > 63)
 		return "owner, name and a device id of 1 to 63 are needed, reserved must be 0";
-	if (!ops || ops->size < sizeof(*ops) || !ops->activate || !ops->notify || !ops->reset)
+	if (!ops || ops->size < OPS_FIRST_BYTES || !ops->activate || !ops->notify || !ops->reset)
 		return "activate, notify and reset are needed";
 	if (r->features & RESERVED_FEATURES)
 		return "feature bits 24 to 41 belong to the transport";
@@ -102,8 +105,11 @@ no_cond:
 
 void vio_device_free(struct vio_device *d)
 {
-	for (uint32_t i = 0; i < d->queue_count; i++)
+	for (uint32_t i = 0; i < d->queue_count; i++) {
 		virtq_fini(&d->queues[i].ring);
+		if (d->ops->serve && d->queues[i].doorbell_fd >= 0)
+			close(d->queues[i].doorbell_fd);
+	}
 	free(d->queues);
 	vio_config_fini(&d->config);
 	ram_map_fini(&d->ram);
@@ -116,6 +122,12 @@ void vio_device_free(struct vio_device *d)
 	free(d);
 }
 
+static void copy_ops(struct vmm_virtio_ops *copy, const struct vmm_virtio_ops *ops)
+{
+	*copy = (struct vmm_virtio_ops){0};
+	memcpy(copy, ops, ops->size < sizeof(*copy) ? ops->size : sizeof(*copy));
+}
+
 static struct vio_device *make_device(
 	struct vio_transport *t, const struct vmm_virtio_device *request)
 {
@@ -126,7 +138,9 @@ static struct vio_device *make_device(
 	d->transport = t;
 	d->owner = request->owner;
 	d->loop = request->loop;
-	d->ops_copy = *request->ops;
+	copy_ops(&d->ops_copy, request->ops);
+	if (!t->borrow.borrow)
+		d->ops_copy.serve = NULL;
 	d->ops = &d->ops_copy;
 	d->ctx = request->ctx;
 	d->device_id = request->device_id;
@@ -146,6 +160,22 @@ static struct vio_device *make_device(
 	vio_registers_reset_locked(d);
 	pthread_mutex_unlock(&d->lock);
 	return d;
+}
+
+/* A device that serves queues on vCPUs has doorbells that leave the kernel, and fds for its loop.
+ */
+static int32_t own_doorbells(struct vio_device *d)
+{
+	if (!d->ops->serve)
+		return 0;
+	for (uint32_t i = 0; i < d->queue_count; i++) {
+		struct vio_queue *queue = &d->queues[i];
+
+		queue->doorbell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (queue->doorbell_fd < 0)
+			return VMM_E_LIMIT;
+	}
+	return 0;
 }
 
 static int32_t watch_work(struct vio_device *d)
@@ -203,7 +233,9 @@ int32_t vio_attach(void *transport, const struct vmm_virtio_device *request, uin
 	d = make_device(t, request);
 	if (!d)
 		goto no_memory;
-	ret = t->bus->attach(d, request, &space);
+	ret = own_doorbells(d);
+	if (ret >= 0)
+		ret = t->bus->attach(d, request, &space);
 	if (ret >= 0)
 		ret = ram_map_init(&d->ram, &t->memory, t->host, space);
 	if (ret >= 0)

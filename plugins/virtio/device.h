@@ -76,7 +76,7 @@ struct vio_queue {
 	_Atomic uint32_t vector; /* MSI-X vector or NO_VECTOR; relaxed, a value by itself */
 
 	/* Set by attach. */
-	int32_t doorbell_fd;
+	int32_t doorbell_fd; /* the bus's, which KVM signals; ours if the device has serve() */
 	uint64_t doorbell;
 	uint64_t watch;
 	bool watched;
@@ -266,6 +266,10 @@ void vio_break(struct vio_device *d, const char *text);
 int32_t vio_queue_pop(struct vio_queue *queue, struct vmm_virtio_chain *chain);
 void vio_queue_flush(struct vio_queue *queue);
 void vio_queue_notify(struct vio_queue *queue);
+
+/** Lets the device serve the queue on this thread. False: the loop has to look. [vcpu], while the
+ * loop is borrowed */
+bool vio_queue_serve(struct vio_queue *queue);
 int32_t vio_queue_give(struct vio_queue *queue, struct vmm_virtio_ring *ret_ring);
 int32_t vio_queue_take(struct vio_queue *queue, uint32_t next_available);
 

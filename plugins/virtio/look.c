@@ -25,6 +25,11 @@ bool vio_look_wanted(struct vio_look *look)
 	return false;
 }
 
+bool vio_look_due(struct vio_look *look)
+{
+	return look->credit || vio_look_wanted(look);
+}
+
 uint32_t vio_look_readings(const struct vio_look *look)
 {
 	return look->credit ? look->readings : READINGS_MAX;

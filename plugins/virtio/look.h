@@ -7,8 +7,8 @@
  * interrupt only keeps it from that. A moment's look finds that chain. But a driver that waits for
  * what it asked for adds nothing, and the look only makes it wait longer. Which of the two it is
  * shows by trying: whenever it notifies where that finds something, ever more seldom where it does
- * not. A look lasts four times as long as those that found something: at the end of each burst there
- * is one that does not.
+ * not. A look lasts four times as long as those that found something: at the end of each burst
+ * there is one that does not.
  */
 #ifndef VIRTIO_LOOK_H
 #define VIRTIO_LOOK_H
@@ -26,6 +26,9 @@ struct vio_look {
 
 /** A notification begins. True: it may look. */
 bool vio_look_wanted(struct vio_look *look);
+
+/** A doorbell could be served without the loop, which looks. True: that should look. */
+bool vio_look_due(struct vio_look *look);
 
 /** How often a look may read the driver's index, with a `pause` before each time. */
 uint32_t vio_look_readings(const struct vio_look *look);

@@ -189,6 +189,8 @@ static int32_t add_region(struct vio_device *d, struct vio_page *page,
 
 static int32_t add_doorbells(struct vio_device *d, const struct vio_page *page)
 {
+	if (d->ops->serve)
+		return 0; /* attach.c has made them */
 	for (uint32_t i = 0; i < d->queue_count; i++) {
 		struct vio_queue *queue = &d->queues[i];
 		const struct vmm_doorbell doorbell = {

@@ -35,7 +35,12 @@ static int32_t query_services(struct vio_transport *t, struct vmm_error *error)
 	if (ret >= 0)
 		ret = vmm_query(hello, t->host, VMM_MACHINE_ID, offsetof(struct vmm_machine, needs),
 			&t->machine, sizeof(t->machine), error);
-	return ret;
+	if (ret < 0)
+		return ret;
+	ret = vmm_query(hello, t->host, VMM_BORROW_ID, sizeof(t->borrow), &t->borrow,
+		sizeof(t->borrow), error);
+	/* A host of ABI 0.1 does not have it; no device serves then. */
+	return ret == VMM_E_UNSUPPORTED ? 0 : ret;
 }
 
 static int32_t query_mmio(struct vio_transport *t, struct vmm_error *error)

@@ -136,6 +136,21 @@ void vio_queue_notify(struct vio_queue *queue)
 	vio_queue_flush(queue);
 }
 
+bool vio_queue_serve(struct vio_queue *queue)
+{
+	struct vio_device *d = queue->device;
+	bool more;
+
+	if (!d->active || !usable(queue) || vio_look_due(&queue->look))
+		return false;
+	queue->notifying = true;
+	virtq_refill(&queue->ring);
+	more = d->ops->serve(d->ctx, queue->index) || queue->ring.starved;
+	queue->notifying = false;
+	vio_queue_flush(queue);
+	return !more;
+}
+
 static void relay_cb(void *ctx, int32_t fd, uint32_t events)
 {
 	struct vio_queue *queue = ctx;

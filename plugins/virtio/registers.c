@@ -369,10 +369,24 @@ void vio_work_add(struct vio_device *d, uint32_t work)
 		vio_signal(d->work_fd);
 }
 
+/* Serves a queue on this thread, if its loop is idle. */
+static bool serve(struct vio_queue *queue)
+{
+	const struct vio_device *d = queue->device;
+	const struct vmm_borrow *borrow = &d->transport->borrow;
+	bool done;
+
+	if (borrow->borrow(d->owner, d->loop) < 0)
+		return false;
+	done = vio_queue_serve(queue);
+	borrow->give_back(d->owner, d->loop);
+	return done;
+}
+
 void vio_doorbell_ring(struct vio_device *d, uint64_t queue)
 {
-	if (queue < d->queue_count)
-		vio_signal(d->queues[queue].doorbell_fd);
-	else
+	if (queue >= d->queue_count)
 		complain(d, "notify", "a notification for a queue that does not exist; ignored");
+	else if (!d->ops->serve || !serve(&d->queues[queue]))
+		vio_signal(d->queues[queue].doorbell_fd);
 }

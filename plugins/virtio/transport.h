@@ -19,6 +19,7 @@ struct vio_transport {
 	/* Copies of the tables. */
 	struct vmm_log log;
 	struct vmm_loop loop;
+	struct vmm_borrow borrow; /* no functions: the host has no such service */
 	struct vmm_memory memory;
 	struct vmm_machine machine;
 	struct vmm_io io;           /* virtio-mmio */

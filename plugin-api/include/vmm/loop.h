@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Host service "vmm.loop/1": file descriptors, timers and posted calls on a loop thread, and
- * "vmm.worker/1": blocking work off it. A device has one loop, the main one or the I/O thread that
- * its `iothread` names; a transport that serves other devices may use theirs.
+ * "vmm.worker/1": blocking work off it, and "vmm.borrow/1": its work on another thread. A device
+ * has one loop, the main one or the I/O thread that its `iothread` names; a transport that serves
+ * other devices may use theirs.
  */
 #ifndef VMM_LOOP_H
 #define VMM_LOOP_H
@@ -11,6 +12,7 @@
 
 #define VMM_LOOP_ID   "vmm.loop/1"
 #define VMM_WORKER_ID "vmm.worker/1"
+#define VMM_BORROW_ID "vmm.borrow/1"
 
 #define VMM_CLOCK_HOST 100u /* host monotonic time */
 #define VMM_CLOCK_VM   200u /* the same, but stands still while the guest is paused */
@@ -94,5 +96,26 @@ struct vmm_worker {
 VMM_ASSERT_SIZE(vmm_worker, 16);
 VMM_ASSERT_OFFSET(vmm_worker, size, 0);
 VMM_ASSERT_OFFSET(vmm_worker, submit, 8);
+
+/** Table of functions. Since ABI 0.2. */
+struct vmm_borrow {
+	uint64_t size;
+
+	/**
+	 * Keeps the loop's callbacks from running until give_back, so that a thread that has a
+	 * moment's work for the loop does it at once instead of waking it. Never waits: VMM_E_BUSY,
+	 * one runs, or waits for its turn. VMM_E_UNSUPPORTED: the caller is a SERIAL device. The
+	 * thread does not become the loop's: it calls only what may be called on [any], and nothing
+	 * that waits. [any]
+	 */
+	int32_t (*borrow)(vmm_host *host, uint64_t loop);
+
+	/** The end of a borrow that returned 0, on the same thread. [any] */
+	void (*give_back)(vmm_host *host, uint64_t loop);
+};
+VMM_ASSERT_SIZE(vmm_borrow, 24);
+VMM_ASSERT_OFFSET(vmm_borrow, size, 0);
+VMM_ASSERT_OFFSET(vmm_borrow, borrow, 8);
+VMM_ASSERT_OFFSET(vmm_borrow, give_back, 16);
 
 #endif

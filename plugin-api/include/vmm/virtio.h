@@ -14,7 +14,7 @@
  * cannot be trusted sets DEVICE_NEEDS_RESET and stops the device until the driver resets it.
  *
  * All callbacks of a device, and all functions but attach and detach, are called on one thread:
- * the loop that attach was given.
+ * the loop that attach was given. The exception is `serve`, which a device need not have.
  */
 #ifndef VMM_VIRTIO_H
 #define VMM_VIRTIO_H
@@ -50,13 +50,24 @@ struct vmm_virtio_ops {
 
 	/** The driver wrote to config space; the bytes are in place. Optional. [loop] */
 	void (*config_written)(void *ctx, uint32_t offset, uint32_t bytes, const uint8_t *config);
+
+	/**
+	 * As notify, but on the vCPU that rang the doorbell, while the loop does nothing: for a
+	 * device that takes less time than waking its loop does. It may pop, unpop, push and flush,
+	 * this queue only, and call what may be called on [any]. It takes what it can end at once,
+	 * without waiting, and unpops what it cannot. Returns 0, or 1: there may be more, notify is
+	 * to come. A device that has it is called so or by notify, as it happens. Where it is there
+	 * each doorbell leaves the kernel. Optional; since ABI 0.2. [vcpu]
+	 */
+	uint32_t (*serve)(void *ctx, uint32_t queue);
 };
-VMM_ASSERT_SIZE(vmm_virtio_ops, 40);
+VMM_ASSERT_SIZE(vmm_virtio_ops, 48);
 VMM_ASSERT_OFFSET(vmm_virtio_ops, size, 0);
 VMM_ASSERT_OFFSET(vmm_virtio_ops, activate, 8);
 VMM_ASSERT_OFFSET(vmm_virtio_ops, notify, 16);
 VMM_ASSERT_OFFSET(vmm_virtio_ops, reset, 24);
 VMM_ASSERT_OFFSET(vmm_virtio_ops, config_written, 32);
+VMM_ASSERT_OFFSET(vmm_virtio_ops, serve, 40);
 
 /** A device to attach: a request. */
 struct vmm_virtio_device {

@@ -41,6 +41,9 @@ struct conformance {
 	struct vmm_irq irq;
 	struct vmm_loop loop;
 	struct vmm_worker worker;
+#if VMM_ABI_MINOR >= 2
+	struct vmm_borrow borrow;
+#endif
 	struct vmm_log log;
 	struct vmm_stream stream;
 	struct vmm_file file;

@@ -34,6 +34,9 @@ static int32_t query_services(struct conformance *c, struct vmm_error *error)
 		{VMM_IRQ_ID, &c->irq, sizeof(c->irq)},
 		{VMM_LOOP_ID, &c->loop, sizeof(c->loop)},
 		{VMM_WORKER_ID, &c->worker, sizeof(c->worker)},
+#if VMM_ABI_MINOR >= 2
+		{VMM_BORROW_ID, &c->borrow, sizeof(c->borrow)},
+#endif
 		{VMM_LOG_ID, &c->log, sizeof(c->log)},
 		{VMM_STREAM_ID, &c->stream, sizeof(c->stream)},
 		{VMM_FILE_ID, &c->file, sizeof(c->file)},

@@ -168,6 +168,11 @@ static int32_t try_loop(struct conformance *c, struct vmm_error *error)
 	MUST(c->loop.timer_arm(
 		c->host, c->timer, c->loop.now(c->host, VMM_CLOCK_VM) + 3600 * second));
 	MUST(c->loop.timer_arm(c->host, c->timer, VMM_TIMER_OFF));
+#if VMM_ABI_MINOR >= 2
+	MUST(c->borrow.borrow(c->host, loop));
+	EXPECT(c->borrow.borrow(c->host, loop) == VMM_E_BUSY);
+	c->borrow.give_back(c->host, loop);
+#endif
 	return 0;
 }
 

@@ -109,12 +109,29 @@ static void config_written(void *ctx, uint32_t offset, uint32_t bytes, const uin
 		v->virtio.fail(v->transport, v->device);
 }
 
+#if VMM_ABI_MINOR >= 2
+/* It looks, and leaves what there is to notify. */
+static uint32_t serve(void *ctx, uint32_t queue)
+{
+	struct virtio *v = ctx;
+	struct vmm_iovec iov[16];
+	struct vmm_virtio_chain chain = {.struct_size = sizeof(chain), .iov = iov, .iov_max = 16};
+
+	if (v->virtio.pop(v->transport, v->device, queue, &chain) == 1)
+		v->virtio.unpop(v->transport, v->device, queue, chain.id);
+	return 1;
+}
+#endif
+
 static const struct vmm_virtio_ops virtio_ops = {
 	.size = sizeof(virtio_ops),
 	.activate = activate,
 	.notify = notify,
 	.reset = reset,
 	.config_written = config_written,
+#if VMM_ABI_MINOR >= 2
+	.serve = serve,
+#endif
 };
 
 static int32_t create(const struct vmm_create_args *args, void **ret_ctx)

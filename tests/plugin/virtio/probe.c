@@ -41,16 +41,17 @@ static void hold(struct probe *p, uint32_t queue, const struct vmm_virtio_chain 
 	p->held_count++;
 }
 
-static void notify(void *ctx, uint32_t queue)
+/* Returns 1 if it left a chain. */
+static uint32_t take_chains(struct probe *p, uint32_t queue, int may_hold)
 {
-	struct probe *p = ctx;
 	struct vmm_iovec iov[64];
 	struct vmm_virtio_chain chain = {.struct_size = sizeof(chain), .iov = iov, .iov_max = 64};
 
-	p->notifies[queue]++;
-	if (p->mode == PROBE_DEAF)
-		return;
 	while (p->virtio.pop(p->transport, p->device, queue, &chain) > 0) {
+		if (p->mode == PROBE_HOLD && !may_hold) {
+			p->virtio.unpop(p->transport, p->device, queue, chain.id);
+			return 1;
+		}
 		p->chains++;
 		if (p->mode == PROBE_HOLD)
 			hold(p, queue, &chain);
@@ -64,6 +65,24 @@ static void notify(void *ctx, uint32_t queue)
 	}
 	if (p->after_all)
 		p->after_all(p->after_all_ctx);
+	return 0;
+}
+
+static void notify(void *ctx, uint32_t queue)
+{
+	struct probe *p = ctx;
+
+	p->notifies[queue]++;
+	if (p->mode != PROBE_DEAF)
+		take_chains(p, queue, 1);
+}
+
+static uint32_t serve(void *ctx, uint32_t queue)
+{
+	struct probe *p = ctx;
+
+	p->serves[queue]++;
+	return p->mode != PROBE_DEAF && take_chains(p, queue, 0);
 }
 
 static int32_t reset(void *ctx)
@@ -97,6 +116,15 @@ static const struct vmm_virtio_ops virtio_ops = {
 	.notify = notify,
 	.reset = reset,
 	.config_written = config_written,
+};
+
+static const struct vmm_virtio_ops serving_ops = {
+	.size = sizeof(serving_ops),
+	.activate = activate,
+	.notify = notify,
+	.reset = reset,
+	.config_written = config_written,
+	.serve = serve,
 };
 
 static int32_t create(const struct vmm_create_args *args, void **ret_ctx)
@@ -154,17 +182,27 @@ void probe_describe(struct probe *p, struct vmm_error *error, struct vmm_virtio_
 	};
 }
 
-static int32_t realize(void *ctx, struct vmm_error *error)
+static int32_t attach(struct probe *p, const struct vmm_virtio_ops *its, struct vmm_error *error)
 {
-	struct probe *p = ctx;
 	struct vmm_virtio_device device;
 	int32_t ret;
 
 	probe_describe(p, error, &device);
+	device.ops = its;
 	ret = p->virtio.attach(p->transport, &device, &p->device);
 
 	p->attached = ret >= 0;
 	return ret;
+}
+
+static int32_t realize(void *ctx, struct vmm_error *error)
+{
+	return attach(ctx, &virtio_ops, error);
+}
+
+static int32_t realize_serving(void *ctx, struct vmm_error *error)
+{
+	return attach(ctx, &serving_ops, error);
 }
 
 static void unrealize(void *ctx)
@@ -206,6 +244,25 @@ const struct vmm_device_type probe_type = {
 	.ops = &ops,
 };
 
+static const struct vmm_device_ops serving_device_ops = {
+	.size = sizeof(serving_device_ops),
+	.create = create,
+	.bind = bind,
+	.realize = realize_serving,
+	.unrealize = unrealize,
+	.destroy = free,
+};
+
+const struct vmm_device_type probe_serving_type = {
+	.size = sizeof(probe_serving_type),
+	.name = "probe",
+	.summary = "virtio device for tests that serves queues on vCPUs",
+	.thread_model = VMM_THREADS_LOOP,
+	.options = options,
+	.option_count = 1,
+	.ops = &serving_device_ops,
+};
+
 void probe_release(struct probe *p, uint32_t queue)
 {
 	uint32_t kept = 0;
@@ -239,6 +296,8 @@ int probe_setup(void **state)
 	fake_use_cmocka();
 	m->kind = kind;
 	m->host = fake_host_create(&config);
+	if (kind->minor)
+		fake_host_minor(m->host, kind->minor);
 	fake_plugin_load(m->host, FAKE_PLUGIN("virtio"));
 	fake_type_add(m->host, kind->type ? kind->type : &probe_type);
 	if (pci) {

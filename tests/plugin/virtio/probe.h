@@ -33,7 +33,7 @@
 
 #define PROBE_HELD_MAX 256u
 
-/** What the device does with chains in notify. */
+/** What the device does with chains in notify. In serve it leaves to notify what it would hold. */
 enum probe_mode {
 	PROBE_ECHO, /* fills what is writable and gives it back */
 	PROBE_EACH, /* the same, shown to the driver at once; then calls after_each */
@@ -69,6 +69,7 @@ struct probe {
 	_Atomic uint32_t activations;
 	_Atomic uint32_t resets;
 	_Atomic uint32_t notifies[PROBE_QUEUES];
+	_Atomic uint32_t serves[PROBE_QUEUES];
 	_Atomic uint32_t chains;
 	_Atomic uint64_t features;
 	_Atomic uint32_t config_writes;
@@ -87,6 +88,9 @@ struct probe {
 
 extern const struct vmm_device_type probe_type;
 
+/** The same with serve(). */
+extern const struct vmm_device_type probe_serving_type;
+
 /** What it tells the transport of itself. */
 void probe_describe(
 	struct probe *probe, struct vmm_error *error, struct vmm_virtio_device *ret_device);
@@ -96,6 +100,7 @@ struct probe_machine_kind {
 	const char *transport;              /* "virtio-pci" or "virtio-mmio" */
 	uint32_t flags;                     /* FAKE_... of fake_config */
 	const struct vmm_device_type *type; /* NULL: probe_type; its name is "probe" as well */
+	uint32_t minor;                     /* of the host's ABI; 0: the newest */
 };
 
 struct probe_machine {

@@ -68,7 +68,7 @@ static void no_ops(struct description *d)
 static void short_ops(struct description *d)
 {
 	(void)d;
-	device_ops.size = sizeof(device_ops) - 8;
+	device_ops.size = offsetof(struct vmm_virtio_ops, serve) - 8;
 }
 
 static void no_activate(struct description *d)

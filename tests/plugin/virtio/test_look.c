@@ -76,6 +76,26 @@ static void driver_that_begins_to_wait_is_found_out_and_tried_soon(void **state)
 	assert_in_range(looks_of(&look, 100, 0), 5, 8);
 }
 
+/* A doorbell that could be served without the loop goes there where looks pay, and for a try. */
+static void loop_looks_where_that_has_paid_and_once_in_a_while(void **state)
+{
+	struct vio_look look = {0};
+	uint32_t due = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 1000; i++) {
+		if (!vio_look_due(&look))
+			continue;
+		assert_true(vio_look_wanted(&look)); /* of the notification that follows */
+		vio_look_ended(&look, false, 1000);
+		due++;
+	}
+	assert_in_range(due, 4, 8);
+	vio_look_ended(&look, true, 10);
+	for (uint32_t i = 0; i < 100; i++)
+		assert_true(vio_look_due(&look));
+}
+
 static void looks_last_four_times_as_long_as_those_that_found_a_chain(void **state)
 {
 	struct vio_look look = {0};
@@ -155,8 +175,8 @@ static void reap(struct probe_machine *m)
 		;
 }
 
-/* Starts the device with a queue whose available ring begins at the end of a page, so that its index
- * is not in one page with the used ring, nor with the event index. */
+/* Starts the device with a queue whose available ring begins at the end of a page, so that its
+ * index is not in one page with the used ring, nor with the event index. */
 static void start(struct probe_machine *m, uint32_t queue, uint64_t features)
 {
 	static const uint32_t sizes[PROBE_QUEUES] = PROBE_SIZES;
@@ -497,6 +517,7 @@ int main(void)
 		cmocka_unit_test(driver_that_adds_one_chain_is_looked_at_seldom),
 		cmocka_unit_test(driver_that_begins_to_add_is_found_out),
 		cmocka_unit_test(driver_that_begins_to_wait_is_found_out_and_tried_soon),
+		cmocka_unit_test(loop_looks_where_that_has_paid_and_once_in_a_while),
 		cmocka_unit_test(looks_last_four_times_as_long_as_those_that_found_a_chain),
 		PROBE_TEST(chain_that_is_added_during_a_look_needs_no_kick_and_no_interrupt,
 			probe_on_mmio),
@@ -511,8 +532,8 @@ int main(void)
 		PROBE_TESTS(device_that_pops_by_itself_asks_for_kicks),
 		PROBE_TEST(queue_that_is_given_away_in_notify_has_told_all, probe_on_pci),
 		PROBE_TESTS(q17_index_that_jumps_during_a_look_needs_a_reset),
-		PROBE_TEST(p8_ring_is_not_touched_when_dma_is_forbidden_during_a_look,
-			probe_on_pci),
+		PROBE_TEST(
+			p8_ring_is_not_touched_when_dma_is_forbidden_during_a_look, probe_on_pci),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,11 @@ static const struct probe_machine_kind threads_on_pci = {
 static const struct probe_machine_kind threads_on_mmio = {
 	.transport = "virtio-mmio", .flags = FAKE_LOOP_THREADS};
 
+static const struct probe_machine_kind serving_on_pci = {
+	.transport = "virtio-pci", .flags = FAKE_LOOP_THREADS, .type = &probe_serving_type};
+static const struct probe_machine_kind serving_on_mmio = {
+	.transport = "virtio-mmio", .flags = FAKE_LOOP_THREADS, .type = &probe_serving_type};
+
 /* A second vCPU that does something until it is told to stop. */
 struct vcpu {
 	struct fake_virtio driver; /* a copy: a driver is used by one thread */
@@ -377,21 +382,32 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PROBE_TEST(r3_requests_while_another_vcpu_kicks, threads_on_pci),
 		PROBE_TEST(r3_requests_while_another_vcpu_kicks, threads_on_mmio),
+		PROBE_TEST(r3_requests_while_another_vcpu_kicks, serving_on_pci),
+		PROBE_TEST(r3_requests_while_another_vcpu_kicks, serving_on_mmio),
 		PROBE_TEST(r3_resets_under_requests_while_another_vcpu_kicks, threads_on_pci),
 		PROBE_TEST(r3_resets_under_requests_while_another_vcpu_kicks, threads_on_mmio),
+		PROBE_TEST(r3_resets_under_requests_while_another_vcpu_kicks, serving_on_pci),
+		PROBE_TEST(r3_resets_under_requests_while_another_vcpu_kicks, serving_on_mmio),
 		PROBE_TEST(r2_descriptors_that_change_are_looked_at_once, threads_on_pci),
+		PROBE_TEST(r2_descriptors_that_change_are_looked_at_once, serving_on_pci),
 		PROBE_TEST(
 			t14_halves_of_different_values_have_different_generations, threads_on_pci),
 		PROBE_TEST(
 			t14_halves_of_different_values_have_different_generations, threads_on_mmio),
 		PROBE_TEST(kicks_that_are_asked_for_are_enough, threads_on_pci),
 		PROBE_TEST(kicks_that_are_asked_for_are_enough, threads_on_mmio),
+		PROBE_TEST(kicks_that_are_asked_for_are_enough, serving_on_pci),
+		PROBE_TEST(kicks_that_are_asked_for_are_enough, serving_on_mmio),
 		PROBE_TEST(t9_resets_while_another_vcpu_does_everything, threads_on_pci),
 		PROBE_TEST(t9_resets_while_another_vcpu_does_everything, threads_on_mmio),
+		PROBE_TEST(t9_resets_while_another_vcpu_does_everything, serving_on_pci),
+		PROBE_TEST(t9_resets_while_another_vcpu_does_everything, serving_on_mmio),
 		PROBE_TEST(
 			t6_t9_driver_ok_of_another_vcpu_does_not_outlive_a_reset, threads_on_pci),
 		PROBE_TEST(p8_requests_while_bus_master_and_msix_change, threads_on_pci),
+		PROBE_TEST(p8_requests_while_bus_master_and_msix_change, serving_on_pci),
 		PROBE_TEST(t19_isr_and_line_agree_under_races, threads_on_pci),
+		PROBE_TEST(t19_isr_and_line_agree_under_races, serving_on_pci),
 		PROBE_TEST(stop_while_requests_are_in_flight, threads_on_pci),
 		PROBE_TEST(stop_while_requests_are_in_flight, threads_on_mmio),
 	};

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sync calls: a vCPU that waits for a device's loop.
+ * A vCPU and a device's loop: sync calls, which it waits for, and a loop that it borrows.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "fixture.h"
 
@@ -162,6 +165,109 @@ static void test_every_call_that_returns_0_has_run_while_loops_stop_and_start(vo
 	assert_true(call.count > 0);
 }
 
+/* Tries to borrow the loop from one of its callbacks, as any other thread would. */
+static void borrow_cb(void *arg)
+{
+	struct call *call = arg;
+
+	call->result = loop_borrow(call->loop);
+	call->count++;
+	loop_stop(call->loop);
+}
+
+static void test_a_loop_is_not_lent_while_a_callback_runs(void **state)
+{
+	struct call call = {.loop = *state, .result = -1};
+
+	loop_post(*state, NULL, borrow_cb, &call);
+	loop_run(*state);
+	assert_int_equal(call.result, false);
+	assert_true(loop_borrow(*state));
+	assert_false(loop_borrow(*state));
+	loop_give_back(*state);
+}
+
+static void add_one(void *arg)
+{
+	struct call *call = arg;
+
+	/* Not atomic for the one who has the loop. */
+	call->order[0]++;
+	call->count++;
+}
+
+static void readable_cb(void *arg, int32_t fd, uint32_t events)
+{
+	eventfd_t value;
+
+	(void)events;
+	if (eventfd_read(fd, &value) == 0)
+		add_one(arg);
+}
+
+static void test_callbacks_wait_for_who_has_borrowed_the_loop(void **state)
+{
+	struct call call = {.loop = *state};
+	struct loop_watch *watch;
+	uint32_t borrowed = 0;
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	assert_int_equal(
+		loop_watch_add(*state, NULL, fd, VMM_WATCH_READ, readable_cb, &call, &watch), 0);
+	assert_int_equal(loop_thread_start(*state), 0);
+	while (!loop_borrow(*state))
+		;
+	assert_int_equal(loop_post(*state, NULL, add_one, &call), 0);
+	assert_int_equal(eventfd_write(fd, 1), 0);
+	usleep(20000);
+	assert_int_equal(call.count, 0);
+	assert_false(loop_is_current(*state));
+	loop_give_back(*state);
+	while (call.count < 2)
+		sched_yield();
+	for (uint32_t i = 0; i < 2000; i++) {
+		loop_post(*state, NULL, add_one, &call);
+		if (i % 3 == 0)
+			eventfd_write(fd, 1);
+		if (!loop_borrow(*state))
+			continue;
+		call.order[0]++;
+		borrowed++;
+		loop_give_back(*state);
+	}
+	assert_int_equal(loop_call_sync(*state, call_cb, &call), 0);
+	loop_thread_join(*state);
+	assert_true(borrowed > 0);
+	assert_int_equal(call.order[0] + 1, call.count + borrowed);
+	loop_watch_remove(watch);
+	close(fd);
+}
+
+/* Who gives it back and borrows it at once does so behind the callback, if the loop has begun to
+ * wait by then, as it nearly always has. */
+static void test_a_loop_that_waits_for_its_turn_is_the_next(void **state)
+{
+	struct call call = {.loop = *state};
+	uint32_t too_early = 0;
+
+	assert_int_equal(loop_thread_start(*state), 0);
+	for (uint32_t i = 1; i <= 50; i++) {
+		while (!loop_borrow(*state))
+			sched_yield();
+		loop_post(*state, NULL, add_one, &call);
+		usleep(2000);
+		loop_give_back(*state);
+		while (!loop_borrow(*state))
+			;
+		too_early += call.count < i;
+		loop_give_back(*state);
+		while (call.count < i)
+			sched_yield();
+	}
+	loop_thread_join(*state);
+	assert_in_range(too_early, 0, 25);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -174,6 +280,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_sync_call_comes_after_earlier_posts,
 			fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_closing_frees_a_caller_whose_loop_does_not_run,
+			fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_a_loop_is_not_lent_while_a_callback_runs,
+			fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_callbacks_wait_for_who_has_borrowed_the_loop,
+			fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_a_loop_that_waits_for_its_turn_is_the_next,
 			fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_a_loop_can_join_a_thread_that_calls_it,
 			fixture_setup, fixture_teardown),

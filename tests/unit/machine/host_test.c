@@ -186,6 +186,31 @@ static void loop_functions_are_refused_on_another_thread(void **state)
 	fixture_fini(&fixture);
 }
 
+static void loop_is_lent_to_devices_whose_callbacks_need_no_lock(void **state)
+{
+	const uint32_t models[] = {VMM_THREADS_LOOP, VMM_THREADS_PARALLEL, VMM_THREADS_SERIAL};
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++) {
+		struct fixture fixture;
+		uint64_t loop;
+
+		fixture_init(&fixture, models[i]);
+		loop = host_loop_table.own(fixture.host);
+		if (models[i] == VMM_THREADS_SERIAL) {
+			assert_int_equal(
+				host_borrow_table.borrow(fixture.host, loop), VMM_E_UNSUPPORTED);
+		} else {
+			assert_int_equal(host_borrow_table.borrow(fixture.host, loop), 0);
+			assert_int_equal(host_borrow_table.borrow(fixture.host, loop), VMM_E_BUSY);
+			host_borrow_table.give_back(fixture.host, loop);
+			assert_int_equal(host_borrow_table.borrow(fixture.host, loop), 0);
+			host_borrow_table.give_back(fixture.host, loop);
+		}
+		fixture_fini(&fixture);
+	}
+}
+
 static void foreign_handles_are_refused(void **state)
 {
 	struct fixture fixture;
@@ -201,6 +226,8 @@ static void foreign_handles_are_refused(void **state)
 		host_io_table.region_set(fixture.host, (uintptr_t)nonsense, 0x200, 0), VMM_E_INVAL);
 	assert_int_equal(host_io_table.region_set(fixture.host, 0, 0x200, 0), VMM_E_INVAL);
 	assert_int_equal(host_loop_table.timer_arm(fixture.host, region, 0), VMM_E_INVAL);
+	assert_true(host_borrow_table.borrow(fixture.host, (uintptr_t)nonsense) < 0);
+	host_borrow_table.give_back(fixture.host, (uintptr_t)nonsense);
 	fixture_fini(&fixture);
 }
 
@@ -307,6 +334,7 @@ int main(void)
 		cmocka_unit_test(access_to_a_loop_that_closed_reads_ones),
 		cmocka_unit_test(config_functions_are_refused_while_the_machine_runs),
 		cmocka_unit_test(loop_functions_are_refused_on_another_thread),
+		cmocka_unit_test(loop_is_lent_to_devices_whose_callbacks_need_no_lock),
 		cmocka_unit_test(foreign_handles_are_refused),
 		cmocka_unit_test(what_a_device_leaves_is_taken_back),
 		cmocka_unit_test(posts_of_a_device_that_goes_are_dropped),

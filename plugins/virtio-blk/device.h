@@ -74,6 +74,7 @@ struct blk_device {
 	uint32_t turn;       /* the queue that goes first when they wait no longer */
 	int timer_runs;      /* until the rate limit lets more through */
 	uint64_t in_flight_bytes;
+	uint64_t served_bytes; /* on the vCPU, since its doorbell */
 	struct blk_limit iops, bandwidth;
 
 	/* Errors of the host that were logged. */
@@ -87,6 +88,9 @@ void blk_queues_fini(struct blk_device *blk);
 
 /** The driver's doorbell: notify() of vmm_virtio_ops. [loop] */
 void blk_queue_notify(void *ctx, uint32_t queue);
+
+/** serve() of vmm_virtio_ops, of images in memory. [vcpu] */
+uint32_t blk_queue_serve(void *ctx, uint32_t queue);
 
 /** finished() of the engine's owner. [loop] */
 void blk_queue_finished(void *ctx, struct blk_request *request, uint8_t status);

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <limits.h>
 
+#include "inline.h"
+
 /* Continuations without progress before a request is given up. */
 #define RETRIES_MAX 64u
 
@@ -316,6 +318,19 @@ void blk_engine_submit(struct blk_engine *engine, struct blk_request *request)
 		trim_next(engine);
 		break;
 	}
+}
+
+int blk_engine_at_once(const struct blk_engine *engine, struct blk_request *request)
+{
+	int is_write = request->type == BLK_T_OUT;
+
+	if ((!is_write && request->type != BLK_T_IN) || (is_write && engine->writethrough))
+		return 0;
+	if (blk_inline_copy(engine->disk, is_write, request->data, request->data_count,
+		    request->offset_bytes) != (int64_t)request->bytes)
+		return 0;
+	blk_request_advance(request, request->bytes);
+	return 1;
 }
 
 void blk_engine_reap(struct blk_engine *engine)

@@ -74,6 +74,12 @@ int blk_engine_has_room(const struct blk_engine *engine, const struct blk_reques
 /** Takes a request that blk_request_parse said BLK_PARSE_RUN of. */
 void blk_engine_submit(struct blk_engine *engine, struct blk_request *request);
 
+/**
+ * Does a read or write of an image in memory as a whole. 0: it is not one, or could not be done so,
+ * and has to be submitted. Touches the request only. [vcpu]
+ */
+int blk_engine_at_once(const struct blk_engine *engine, struct blk_request *request);
+
 /** In the middle of a batch: ends what is done already. */
 void blk_engine_reap(struct blk_engine *engine);
 

@@ -30,25 +30,33 @@ void blk_inline_refill(struct blk_inline *inl)
 	inl->left_bytes = BATCH_BYTES;
 }
 
+int64_t blk_inline_copy(const struct blk_disk *disk, int is_write, const struct vmm_iovec *iov,
+	uint32_t iov_count, uint64_t offset_bytes)
+{
+	const struct iovec *pieces = (const struct iovec *)iov;
+	ssize_t result = is_write ? pwritev(disk->fd, pieces, (int)iov_count, (off_t)offset_bytes)
+				  : preadv(disk->fd, pieces, (int)iov_count, (off_t)offset_bytes);
+
+	return result < 0 ? -errno : result;
+}
+
 /* A negative result of -EAGAIN: not now, or not here. */
 static int64_t move(struct blk_inline *inl, const struct blk_op *op)
 {
-	const struct iovec *iov = (const struct iovec *)op->iov;
-	int count = (int)op->iov_count;
-	off_t offset = (off_t)op->offset_bytes;
 	ssize_t result;
 
-	if (inl->disk->in_memory && op->kind == BLK_OP_READ)
-		result = preadv(inl->disk->fd, iov, count, offset);
-	else if (inl->disk->in_memory && op->kind == BLK_OP_WRITE)
-		result = pwritev(inl->disk->fd, iov, count, offset);
-	else if (inl->try_cache && op->kind == BLK_OP_READ)
-		result = preadv2(inl->disk->fd, iov, count, offset, RWF_NOWAIT);
-	else
+	if (op->kind != BLK_OP_READ && (op->kind != BLK_OP_WRITE || !inl->disk->in_memory))
 		return -EAGAIN;
+	if (inl->disk->in_memory)
+		return blk_inline_copy(inl->disk, op->kind == BLK_OP_WRITE, op->iov, op->iov_count,
+			op->offset_bytes);
+	if (!inl->try_cache)
+		return -EAGAIN;
+	result = preadv2(inl->disk->fd, (const struct iovec *)op->iov, (int)op->iov_count,
+		(off_t)op->offset_bytes, RWF_NOWAIT);
 	/* Linux 5.9 and 5.10 say 0 where they would read ahead; if it is the end, a worker finds
 	 * it. */
-	if (result == 0 && inl->try_cache)
+	if (result == 0)
 		return -EAGAIN;
 	if (result >= 0)
 		return result;

@@ -19,6 +19,10 @@ struct blk_inline {
 /** try_cache: for a back end that has no faster way to what is in the page cache. */
 void blk_inline_init(struct blk_inline *inl, const struct blk_disk *disk, int try_cache);
 
+/** Reads or writes a file in memory; bytes, or a negative errno. [any] */
+int64_t blk_inline_copy(const struct blk_disk *disk, int is_write, const struct vmm_iovec *iov,
+	uint32_t iov_count, uint64_t offset_bytes);
+
 /** 1 if the operation was done, or failed for good; else it is still the caller's. [loop] */
 int blk_inline_try(struct blk_inline *inl, struct blk_op *op);
 

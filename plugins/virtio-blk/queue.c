@@ -17,9 +17,13 @@
 
 #define ERROR_LOG_PERIOD_NS 10000000000ull
 
-/* Of an image in memory, whose requests are copied one by one: after each so many bytes the guest is
- * told, and works on them while the next ones are copied. */
+/* Of an image in memory, whose requests are copied one by one: after each so many bytes the guest
+ * is told, and works on them while the next ones are copied. */
 #define SHOW_BYTES (128u << 10)
+
+/* Of what a vCPU does itself for one doorbell. The loop copies the rest, while the guest goes on.
+ */
+#define SERVE_BYTES (64u << 10)
 
 static uint64_t request_bytes(const struct blk_device *blk)
 {
@@ -152,8 +156,34 @@ static int within_memory(const struct blk_device *blk, const struct blk_request 
 	       blk->in_flight_bytes + request->bytes <= blk->options.max_inflight_bytes;
 }
 
-/* Takes one chain; 0 if there is none, or none that may be taken now. */
-static int take_one(struct blk_device *blk, uint32_t q)
+/* Starts a request; 0: it has to wait in its ring. */
+static int start(struct blk_device *blk, struct blk_request *request)
+{
+	if (!within_memory(blk, request) || !within_rate(blk, request)) {
+		blk->queues[request->queue].held = 1;
+		blk->held = 1;
+		return 0;
+	}
+	blk->in_flight_bytes += request->bytes;
+	blk_engine_submit(&blk->engine, request);
+	return 1;
+}
+
+/* Does all of a request; 0: it is not one that can be done at once, or as a whole. */
+static int do_at_once(struct blk_device *blk, struct blk_request *request)
+{
+	if (blk->served_bytes + request->bytes > SERVE_BYTES ||
+		!blk_engine_at_once(&blk->engine, request))
+		return 0;
+	blk->served_bytes += request->bytes;
+	complete(blk, request, BLK_S_OK);
+	return 1;
+}
+
+/* Takes a chain and has its request run, which returns 0 if it has to be put back. 1; 0 if there is
+ * no chain; -1 if it was put back. */
+static int take_one(struct blk_device *blk, uint32_t q,
+	int (*run)(struct blk_device *blk, struct blk_request *request))
 {
 	struct blk_request *request = request_take(blk, q);
 	struct vmm_virtio_chain chain = {
@@ -180,16 +210,11 @@ static int take_one(struct blk_device *blk, uint32_t q)
 		request_free(blk, request);
 		break;
 	default:
-		if (!within_memory(blk, request) || !within_rate(blk, request)) {
-			blk->virtio.unpop(blk->transport, blk->attached, q, chain.id);
-			request_free(blk, request);
-			blk->queues[q].held = 1;
-			blk->held = 1;
-			return 0;
-		}
-		blk->in_flight_bytes += request->bytes;
-		blk_engine_submit(&blk->engine, request);
-		break;
+		if (run(blk, request))
+			break;
+		blk->virtio.unpop(blk->transport, blk->attached, q, chain.id);
+		request_free(blk, request);
+		return -1;
 	}
 	if (why)
 		vmm_guest_errorf(&blk->log, blk->host, "virtio-blk request", "%s", why);
@@ -243,7 +268,7 @@ void blk_queue_notify(void *ctx, uint32_t q)
 		blk->queues[q].held = 1;
 		return;
 	}
-	while (take_one(blk, q)) {
+	while (take_one(blk, q, start) > 0) {
 		if (!blk->disk.in_memory || blk->in_flight_bytes - before < SHOW_BYTES)
 			continue;
 		blk_engine_reap(&blk->engine);
@@ -253,6 +278,22 @@ void blk_queue_notify(void *ctx, uint32_t q)
 	blk_queue_batch_end(blk);
 	if (!blk->held)
 		release(blk);
+}
+
+uint32_t blk_queue_serve(void *ctx, uint32_t q)
+{
+	struct blk_device *blk = ctx;
+	int taken;
+
+	if (!blk_state_runs(blk) || blk->held)
+		return 1;
+	blk->served_bytes = 0;
+	do
+		taken = take_one(blk, q, do_at_once);
+	while (taken > 0);
+	/* The transport shows what was pushed. */
+	blk->queues[q].dirty = 0;
+	return taken < 0;
 }
 
 void blk_queue_limit_timer(void *ctx)

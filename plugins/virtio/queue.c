@@ -144,7 +144,6 @@ bool vio_queue_serve(struct vio_queue *queue)
 	if (!d->active || !usable(queue) || vio_look_due(&queue->look))
 		return false;
 	queue->notifying = true;
-	virtq_refill(&queue->ring);
 	more = d->ops->serve(d->ctx, queue->index) || queue->ring.starved;
 	queue->notifying = false;
 	vio_queue_flush(queue);

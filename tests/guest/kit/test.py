@@ -112,6 +112,14 @@ class Test:
             file.truncate(mib << 20)
         return path
 
+    def disk_in_memory(self, name, mib):
+        """The same on a tmpfs, until the end of the test."""
+        path = f"/dev/shm/{self.name}-{name}"
+        with open(path, "wb") as file:
+            file.truncate(mib << 20)
+        self.stack.callback(os.unlink, path)
+        return path
+
     def copy(self, source, name):
         """The path of a copy that a guest may write to."""
         path = self.path(name)

@@ -31,8 +31,8 @@ dd if=/dev/vdb bs=1M iflag=direct | tr -d '\\0' | wc -c >/left
 """
 
 
-def check_is_empty(t, name):
-    used = os.stat(t.path(name)).st_blocks * 512
+def check_is_empty(path):
+    used = os.stat(path).st_blocks * 512
     check(used < 1 << 20, f"after a discard of everything the image still takes {used} bytes")
 
 
@@ -46,7 +46,24 @@ def fio_verify_with_io_uring(t):
             --verify_fatal=1 --verify_state_save=0 --output-format=terse --output=/tmp/out
     """
     start(t, job + DISCARD, [tools_disk(t), blk(t, "disk", aio="io_uring")], cpus=2).job_passes()
-    check_is_empty(t, "disk.img")
+    check_is_empty(t.path("disk.img"))
+
+
+@scenario()
+def fio_verify_on_an_image_in_memory(t):
+    """Two vCPUs at once: what each of them serves itself, and what that leaves to the loop, as it is too large or it is busy."""
+    job = f"""
+        {TOOLS}
+        for depth in 1 16; do
+            chroot /tools fio --name=verify --filename=/dev/vdb --direct=1 --ioengine=libaio --iodepth=$depth --thread \\
+                --numjobs=2 --offset_increment=32M --rw=randrw --bsrange=512-128k --bs_unaligned=0 --blockalign=512 \\
+                --size=8M --verify=crc32c --verify_fatal=1 --verify_state_save=0 --output-format=terse --output=/tmp/out
+        done
+    """
+    path = t.disk_in_memory("disk.img", 64)
+    disk = device("virtio-blk", id="disk", path=path, queues=2, iothread="io1")
+    start(t, job + DISCARD, [tools_disk(t), disk], cpus=2, iothreads=["io1"]).job_passes()
+    check_is_empty(path)
 
 
 @scenario()

@@ -101,7 +101,7 @@ def tf_a_verifying_load_goes_on_behind_a_kill(t):
     vmm.signal(signal.SIGKILL)
     vmm.ends(-signal.SIGKILL)
     start(t, read % (TOOLS, state, STATE, LOAD) + DISCARD, disks).job_passes()
-    check_is_empty(t, "disk.img")
+    check_is_empty(t.path("disk.img"))
 
 
 def many_kills(t, **options):

@@ -134,6 +134,15 @@ static void do_notify(void *ctx)
 	free(call);
 }
 
+uint32_t transport_serve(struct transport *transport, uint32_t queue)
+{
+	const struct vmm_virtio_device *device = &transport->device;
+	uint32_t more = device->ops->serve(device->ctx, queue);
+
+	transport->shown = transport->pushed;
+	return more;
+}
+
 static void do_activate(void *ctx)
 {
 	struct call *call = ctx;

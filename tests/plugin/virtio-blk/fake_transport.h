@@ -60,6 +60,9 @@ uint32_t transport_add(struct transport *transport, uint32_t queue, const struct
 /** Forgets all chains, as a driver does that has reset the device. */
 void transport_forget(struct transport *transport);
 
+/** Has the device serve a queue, as the vCPU that rang its doorbell; what serve() returned. */
+uint32_t transport_serve(struct transport *transport, uint32_t queue);
+
 /* The following have the device called on the loop, at its next turn. */
 void transport_notify(struct transport *transport, uint32_t queue);
 void transport_activate(struct transport *transport, uint64_t features);

@@ -7,11 +7,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
+#include <linux/magic.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -107,6 +109,23 @@ void rig_start(struct rig *rig, const char *backend, const char *const *extra)
 	if (rig_add(rig, backend, extra) < 0)
 		fail_msg("%s", fake_error(rig->host));
 	rig_run(rig, UINT64_MAX);
+}
+
+void rig_start_in_memory(struct rig *rig, const char *backend, const char *const *extra)
+{
+	const char *before = getenv("TMPDIR");
+	struct statfs fs;
+
+	if (statfs("/dev/shm", &fs) < 0 || fs.f_type != TMPFS_MAGIC) {
+		print_message("skipped: /dev/shm is no tmpfs\n");
+		skip();
+	}
+	setenv("TMPDIR", "/dev/shm", 1);
+	rig_start(rig, backend, extra);
+	if (before)
+		setenv("TMPDIR", before, 1);
+	else
+		unsetenv("TMPDIR");
 }
 
 void rig_close(struct rig *rig)

@@ -42,6 +42,9 @@ void rig_open(struct rig *rig, const struct fake_config *config);
  * options, NULL-terminated, or NULL. backend is "io_uring" or "worker". */
 void rig_start(struct rig *rig, const char *backend, const char *const *extra);
 
+/** The same with the image on a file system in memory; skips the test where there is none. */
+void rig_start_in_memory(struct rig *rig, const char *backend, const char *const *extra);
+
 /** Adds the transport, if it is not there. */
 void rig_add_bus(struct rig *rig);
 

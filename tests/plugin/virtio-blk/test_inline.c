@@ -4,12 +4,10 @@
  * page cache: that they are, for how long, and when the guest is told.
  */
 #include <errno.h>
-#include <linux/magic.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/vfs.h>
 
 #include <cmocka.h>
 
@@ -20,23 +18,10 @@
 
 static uint8_t sector[BLK_SECTOR_BYTES];
 
-/* Opens a rig whose image is on a file system in memory; skips where there is none. */
 static void start_in_memory(struct rig *rig, const char *backend)
 {
-	const char *before = getenv("TMPDIR");
-	struct statfs fs;
-
-	if (statfs("/dev/shm", &fs) < 0 || fs.f_type != TMPFS_MAGIC) {
-		print_message("skipped: /dev/shm is no tmpfs\n");
-		skip();
-	}
-	setenv("TMPDIR", "/dev/shm", 1);
-	rig_start(rig, backend, NULL);
+	rig_start_in_memory(rig, backend, NULL);
 	syscalls_reset();
-	if (before)
-		setenv("TMPDIR", before, 1);
-	else
-		unsetenv("TMPDIR");
 }
 
 static void image_in_memory_is_copied_on_the_loop(void **state)

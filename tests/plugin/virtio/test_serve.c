@@ -3,6 +3,9 @@
  * Queues that a device serves on the vCPU that rings their doorbell: when that is done, and what is
  * left to the loop. The loops run by hand, so what happens without a turn of theirs was the vCPU's.
  */
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <vmm/loop.h>
 
 #include "probe.h"
@@ -221,6 +224,51 @@ static void host_of_abi_0_1_leaves_all_to_the_loop(void **state)
 	assert_int_equal(m->probe->serves[QUEUE], 0);
 }
 
+/* Attaches when the process may open only so many more fds. */
+static uint32_t fds_left;
+
+static int32_t realize_with_few_fds(void *ctx, struct vmm_error *error)
+{
+	struct rlimit before, few;
+	int next = dup(0);
+	int32_t ret;
+
+	close(next);
+	getrlimit(RLIMIT_NOFILE, &before);
+	few = before;
+	few.rlim_cur = (rlim_t)next + fds_left;
+	setrlimit(RLIMIT_NOFILE, &few);
+	ret = probe_serving_type.ops->realize(ctx, error);
+	setrlimit(RLIMIT_NOFILE, &before);
+	return ret;
+}
+
+/* One for each queue, then one for the work of the loop. */
+static void without_fds_for_doorbells_nothing_is_attached(void **state)
+{
+	struct vmm_device_ops ops = *probe_serving_type.ops;
+	struct vmm_device_type type = probe_serving_type;
+
+	(void)state;
+	ops.realize = realize_with_few_fds;
+	type.ops = &ops;
+	for (fds_left = 0; fds_left <= PROBE_QUEUES + 1; fds_left++) {
+		struct fake_host *host = fake_host_create(NULL);
+		int32_t ret;
+
+		fake_plugin_load(host, FAKE_PLUGIN("virtio"));
+		fake_type_add(host, &type);
+		assert_int_equal(fake_device_add(host, "virtio-mmio", "virtio0", NULL, NULL), 0);
+		assert_int_equal(fake_device_add(host, "probe", "probe0",
+					 FAKE_OPTIONS("transport=virtio0"), NULL),
+			0);
+		ret = fake_host_start(host);
+		if (fds_left <= PROBE_QUEUES)
+			assert_int_equal(ret, VMM_E_LIMIT);
+		fake_host_destroy(host);
+	}
+}
+
 /* Behind the callbacks of an older plugin's table is whatever comes next in its file. */
 static int32_t realize_with_a_table_of_abi_0_1(void *ctx, struct vmm_error *error)
 {
@@ -271,6 +319,7 @@ int main(void)
 		PROBE_TEST(d_bad_ring_that_is_served_needs_a_reset, serving_on_mmio),
 		PROBE_TEST(device_hears_of_config_before_what_was_added_behind_it, serving_on_pci),
 		PROBE_TEST(host_of_abi_0_1_leaves_all_to_the_loop, serving_on_an_old_host),
+		cmocka_unit_test(without_fds_for_doorbells_nothing_is_attached),
 		cmocka_unit_test(table_of_abi_0_1_is_not_read_behind_its_end),
 	};
 

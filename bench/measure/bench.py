@@ -43,6 +43,11 @@ class Bench:
         self.out.flush()
         self.say(f"  {row:8} {text}")
 
+    def finished(self, row):
+        """All that there is to be measured of a row has been."""
+        self.out.write(json.dumps(dict(row=row, finished=True)) + "\n")
+        self.out.flush()
+
     @contextlib.contextmanager
     def directory(self):
         """A directory for one run, in memory: a disk that is waited for is time."""

@@ -42,6 +42,7 @@ class Running:
         self.command = command
         self.log = os.path.join(directory, "messages")
         self.text = b""
+        self.failed = False
         self.typed_bytes = TYPED_BYTES if terminal else READ_BYTES
         if terminal:
             self.source, its_stdout = pty.openpty()
@@ -71,7 +72,12 @@ class Running:
         os.close(self.source)
         os.close(self.sink)
 
+    def is_well(self):
+        """It runs, and nothing that was asked of it has failed."""
+        return self.process.poll() is None and not self.failed
+
     def fail(self, what):
+        self.failed = True
         with open(self.log, "rb") as log:
             messages = log.read()[-2000:].decode(errors="replace")
         console = self.text[-2000:].decode(errors="replace")

@@ -10,7 +10,7 @@ def summarize(samples, order):
     """Lines of the table from the samples: one for each row and case, in the order of `order` (rows) and of coming."""
     lines = {}
     for s in samples:
-        if "note" in s:
+        if "value" not in s:
             continue
         line = lines.setdefault((s["row"], s["case"]), {"unit": s["unit"], "systems": {}})
         line["systems"].setdefault(s["system"], {}).setdefault(s["repetition"], s["value"])

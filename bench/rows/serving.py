@@ -2,9 +2,11 @@
 """Guests of all systems that run at the same time and take commands, with every kind of disk and card.
 
 For rows that compare input and output: a command runs in one guest while the others are idle, then in the next one, so that
-what else the machine does meets all of them. They are started once for all those rows.
+what else the machine does meets all of them. They are started once for all those rows, and again where one has ended: in
+the testbed the emulated processor ends some (docs/testbed.md).
 """
 
+import contextlib
 import itertools
 import re
 import subprocess
@@ -17,18 +19,68 @@ MEMORY_MIB = 512
 IMAGE_MIB, QUICK_IMAGE_MIB = 64, 16
 TAPS = ("vhost", "tap")
 EMPTY = "nothing behind the disk"
+STARTS_MAX, TRIES_MAX = 8, 3  # of a guest in all rows, and of one step
+
+
+class Listener:
+    """iperf3's server on all addresses of the host. It waits for a guest that ended in the middle of a measurement."""
+
+    def __init__(self, bench):
+        self.stack = bench.stack.enter_context(contextlib.ExitStack())
+
+    def start(self):
+        self.stack.close()
+        server = subprocess.Popen(["iperf3", "-s"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.stack.callback(server.wait)
+        self.stack.callback(server.kill)
 
 
 class Serving:
-    """One running guest. `disks`: (place, backend) to its device; `files`: the same to the image behind it; `cards`: kind
-    to the address of the other side."""
+    """The guest of a system. `disks`: (place, backend) to its device; `files`: the same to the image behind it; `cards`:
+    kind to the address of the other side."""
 
-    def __init__(self, system, vm):
+    def __init__(self, bench, system, index, listener):
+        self.bench = bench
+        self.listener = listener
         self.system = system
-        self.vm = vm
+        self.images = _images(bench, system, index)
+        self.taps = _make_taps(bench, index)
+        self.files = {key: disk.path for key, disk in self.images.items()}
         self.disks = {}
-        self.files = {}
         self.cards = {}
+        self.vm = None
+        self.starts = 0
+        self.stack = bench.stack.enter_context(contextlib.ExitStack())
+
+    def start(self):
+        """Starts the guest; one that is there is killed."""
+        self.stack.close()
+        self.listener.start()
+        self.starts += 1
+        directory = self.stack.enter_context(self.bench.directory())
+        disks = (Disk(self.bench.settings["tools"], readonly=True), *self.images.values())
+        nets = [Net(kind, _mac(place), tap) for place, (kind, (tap, _)) in enumerate(self.taps.items())]
+        nets.append(Net("user", _mac(len(nets))))
+        guest = guests.agent(self.bench.settings, directory, memory_mib=MEMORY_MIB, disks=disks, nets=tuple(nets))
+        self.vm = self.stack.enter_context(self.bench.running(self.system, guest, directory))
+        self.vm.wait_for(guests.READY)
+        self._find_disks()
+        for place, (kind, (_, address)) in enumerate(self.taps.items()):
+            self._connect_card(place, kind, address.rpartition(".")[0] + ".2", address)
+        self._connect_card(len(self.taps), "user", *self.system.user_network)
+
+    def _find_disks(self):
+        """Systems differ in the order in which the guest meets its disks."""
+        sizes = dict(re.findall(r"/sys/block/(vd\w)/size:(\d+)", self.vm.shell("grep . /sys/block/vd*/size")))
+        by_mib = {int(sectors) * 512 >> 20: f"/dev/{name}" for name, sectors in sizes.items()}
+        self.disks = {key: by_mib[disk.mib] for key, disk in self.images.items()}
+
+    def _connect_card(self, place, kind, mine, other):
+        name = f"eth{place}"
+        if self.system.sets_mac:
+            name = self.vm.shell(f"grep -l {_mac(place)} /sys/class/net/*/address").split("/")[4]
+        self.vm.shell(f"ip link set {name} up; ip addr add {mine}/24 dev {name}")
+        self.cards[kind] = other
 
     def tool(self, command):
         """Runs a program of the disk with the tools."""
@@ -67,51 +119,28 @@ def _mac(place):
     return f"52:54:00:77:00:{place:02x}"
 
 
-def _find_disks(serving, images):
-    """Systems differ in the order in which the guest meets its disks."""
-    sizes = dict(re.findall(r"/sys/block/(vd\w)/size:(\d+)", serving.vm.shell("grep . /sys/block/vd*/size")))
-    by_mib = {int(sectors) * 512 >> 20: f"/dev/{name}" for name, sectors in sizes.items()}
-    for key, disk in images.items():
-        serving.disks[key] = by_mib[disk.mib]
-        serving.files[key] = disk.path
-
-
-def _connect_card(serving, place, kind, mine, other):
-    name = f"eth{place}"
-    if serving.system.sets_mac:
-        name = serving.vm.shell(f"grep -l {_mac(place)} /sys/class/net/*/address").split("/")[4]
-    serving.vm.shell(f"ip link set {name} up; ip addr add {mine}/24 dev {name}")
-    serving.cards[kind] = other
-
-
-def _start(bench, system, index):
-    directory = bench.stack.enter_context(bench.directory())
-    images, taps = _images(bench, system, index), _make_taps(bench, index)
-    disks = (Disk(bench.settings["tools"], readonly=True), *images.values())
-    nets = [Net(kind, _mac(place), tap) for place, (kind, (tap, _)) in enumerate(taps.items())]
-    nets.append(Net("user", _mac(len(nets))))
-    guest = guests.agent(bench.settings, directory, memory_mib=MEMORY_MIB, disks=disks, nets=tuple(nets))
-    serving = Serving(system, bench.stack.enter_context(bench.running(system, guest, directory)))
-    serving.vm.wait_for(guests.READY)
-    _find_disks(serving, images)
-    for place, (kind, (_, address)) in enumerate(taps.items()):
-        _connect_card(serving, place, kind, address.rpartition(".")[0] + ".2", address)
-    _connect_card(serving, len(taps), "user", *system.user_network)
-    return serving
+def attempt(bench, row, serving, function, step, repetition):
+    """Calls function(serving, step, repetition), with a new guest where one is needed; false if it came to no end."""
+    for _ in range(TRIES_MAX):
+        try:
+            if serving.vm is None or not serving.vm.is_well():
+                if serving.starts == STARTS_MAX:
+                    return False
+                serving.start()
+            function(serving, step, repetition)
+            return True
+        except Failure as failure:
+            bench.note(row, f"{serving.system.name}: {failure}")
+    return False
 
 
 def all_of(bench, row):
-    """The guests, started if they are not there yet; and iperf3's server on all addresses."""
+    """The guests, which have been started."""
     if bench.serving is None:
-        bench.serving = []
-        server = subprocess.Popen(["iperf3", "-s"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        bench.stack.callback(server.wait)
-        bench.stack.callback(server.kill)
-        for index, system in enumerate(bench.systems):
-            try:
-                bench.serving.append(_start(bench, system, index))
-            except Failure as failure:
-                bench.note(row, f"{system.name}: {failure}")
+        listener = Listener(bench)
+        bench.serving = [Serving(bench, system, index, listener) for index, system in enumerate(bench.systems)]
+        for serving in bench.serving:
+            attempt(bench, row, serving, lambda *_: None, None, 0)
     return bench.serving
 
 
@@ -123,16 +152,11 @@ def repeats(bench):
 def in_turn(bench, row, times, steps, function):
     """Calls function(serving, step, repetition): each step in all guests before the next one, in alternating order.
 
-    What fails is noted, and is not measured again.
+    What fails is noted and tried again; a step that fails always is not measured again in that guest.
     """
     failed = set()
     for repetition, step in itertools.product(range(times), steps):
         every = all_of(bench, row)
         for serving in every if repetition % 2 == 0 else every[::-1]:
-            if serving in failed:
-                continue
-            try:
-                function(serving, step, repetition)
-            except Failure as failure:
-                failed.add(serving)
-                bench.note(row, f"{serving.system.name}: {failure}")
+            if (serving, step) not in failed and not attempt(bench, row, serving, function, step, repetition):
+                failed.add((serving, step))

@@ -14,7 +14,7 @@ sys.dont_write_bytecode = True
 
 import rows  # noqa: E402
 from measure import guests, plot, process, reasons, results, stats, systems, targets, trace  # noqa: E402
-from rows import blk, latency, net, pio, requests  # noqa: E402
+from rows import blk, latency, net, pio, requests, serving  # noqa: E402
 
 
 def sample(row, case, system, value, repetition=0):
@@ -37,6 +37,52 @@ class Statistics(unittest.TestCase):
     def test_percentile_is_a_value_that_was_there(self):
         self.assertEqual(stats.percentile(range(1, 101), 0.99), 99)
         self.assertEqual(stats.percentile([5], 0.5), 5)
+
+
+class GuestsThatEnd(unittest.TestCase):
+    """A guest that is well until a step asks for its end."""
+
+    class Guest:
+        def __init__(self):
+            self.system, self.vm, self.starts = self, None, 0
+            self.name = "guest"
+
+        def start(self):
+            self.vm, self.starts, self.well = self, self.starts + 1, True
+
+        def is_well(self):
+            return self.well
+
+    class Notes(list):
+        def note(self, row, text):
+            self.append(f"{row}: {text}")
+
+    def setUp(self):
+        self.bench, self.guest, self.calls = self.Notes(), self.Guest(), []
+        self.bench.serving = [self.guest]
+
+    def run_steps(self, times, steps, ends):
+        def function(guest, step, repetition):
+            self.calls.append((step, repetition))
+            if ends(step):
+                guest.well = False
+                raise process.Failure("ended")
+
+        serving.in_turn(self.bench, "row", times, steps, function)
+
+    def test_a_step_is_done_in_a_new_guest_where_one_ended(self):
+        self.run_steps(1, ["a", "b"], lambda step: step == "a" and self.calls.count(("a", 0)) == 1)
+        self.assertEqual(self.calls, [("a", 0), ("a", 0), ("b", 0)])
+        self.assertEqual((self.guest.starts, self.bench), (2, ["row: guest: ended"]))
+
+    def test_a_step_that_always_ends_it_is_given_up(self):
+        self.run_steps(2, ["a", "b"], lambda step: step == "a")
+        self.assertEqual(self.calls, [("a", 0)] * serving.TRIES_MAX + [("b", 0), ("b", 1)])
+
+    def test_there_is_an_end_to_starts(self):
+        self.run_steps(100, ["a"], lambda _: len(self.calls) % 2 == 1)
+        self.assertEqual(self.guest.starts, serving.STARTS_MAX)
+        self.assertEqual(len(self.calls), 2 * serving.STARTS_MAX - 1)
 
 
 class Traces(unittest.TestCase):

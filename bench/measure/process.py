@@ -121,7 +121,10 @@ class Running:
         if self.process.poll() is not None:
             self.fail(f"ended with {self.process.returncode} before {command!r}")
         for part in re.findall(rb"(?s).{1,%d}" % self.typed_bytes, command.encode() + b"\n"):
-            os.write(self.sink, part)
+            try:
+                os.write(self.sink, part)
+            except BrokenPipeError:
+                self.fail(f"ended before {command!r}")
             time.sleep(TYPING_SECONDS if self.typed_bytes < READ_BYTES else 0)
         match, _ = self.wait_for(r"^((?:.*\n)*?)bench: done (\d+)$")
         if match[2] != b"0":

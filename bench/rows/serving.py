@@ -54,6 +54,7 @@ class Serving:
 
     def start(self):
         """Starts the guest; one that is there is killed."""
+        self.vm = None
         self.stack.close()
         self.listener.start()
         self.starts += 1
@@ -62,24 +63,25 @@ class Serving:
         nets = [Net(kind, _mac(place), tap) for place, (kind, (tap, _)) in enumerate(self.taps.items())]
         nets.append(Net("user", _mac(len(nets))))
         guest = guests.agent(self.bench.settings, directory, memory_mib=MEMORY_MIB, disks=disks, nets=tuple(nets))
-        self.vm = self.stack.enter_context(self.bench.running(self.system, guest, directory))
-        self.vm.wait_for(guests.READY)
-        self._find_disks()
+        vm = self.stack.enter_context(self.bench.running(self.system, guest, directory))
+        vm.wait_for(guests.READY)
+        self._find_disks(vm)
         for place, (kind, (_, address)) in enumerate(self.taps.items()):
-            self._connect_card(place, kind, address.rpartition(".")[0] + ".2", address)
-        self._connect_card(len(self.taps), "user", *self.system.user_network)
+            self._connect_card(vm, place, kind, address.rpartition(".")[0] + ".2", address)
+        self._connect_card(vm, len(self.taps), "user", *self.system.user_network)
+        self.vm = vm
 
-    def _find_disks(self):
+    def _find_disks(self, vm):
         """Systems differ in the order in which the guest meets its disks."""
-        sizes = dict(re.findall(r"/sys/block/(vd\w)/size:(\d+)", self.vm.shell("grep . /sys/block/vd*/size")))
+        sizes = dict(re.findall(r"/sys/block/(vd\w)/size:(\d+)", vm.shell("grep . /sys/block/vd*/size")))
         by_mib = {int(sectors) * 512 >> 20: f"/dev/{name}" for name, sectors in sizes.items()}
         self.disks = {key: by_mib[disk.mib] for key, disk in self.images.items()}
 
-    def _connect_card(self, place, kind, mine, other):
+    def _connect_card(self, vm, place, kind, mine, other):
         name = f"eth{place}"
         if self.system.sets_mac:
-            name = self.vm.shell(f"grep -l {_mac(place)} /sys/class/net/*/address").split("/")[4]
-        self.vm.shell(f"ip link set {name} up; ip addr add {mine}/24 dev {name}")
+            name = vm.shell(f"grep -l {_mac(place)} /sys/class/net/*/address").split("/")[4]
+        vm.shell(f"ip link set {name} up; ip addr add {mine}/24 dev {name}")
         self.cards[kind] = other
 
     def tool(self, command):
@@ -124,7 +126,8 @@ def attempt(bench, row, serving, function, step, repetition):
     for _ in range(TRIES_MAX):
         try:
             if serving.vm is None or not serving.vm.is_well():
-                if serving.starts == STARTS_MAX:
+                if serving.starts >= STARTS_MAX:
+                    bench.note(row, f"{serving.system.name}: {step}: not measured, its guests ended before")
                     return False
                 serving.start()
             function(serving, step, repetition)
@@ -140,7 +143,8 @@ def all_of(bench, row):
         listener = Listener(bench)
         bench.serving = [Serving(bench, system, index, listener) for index, system in enumerate(bench.systems)]
         for serving in bench.serving:
-            attempt(bench, row, serving, lambda *_: None, None, 0)
+            if not attempt(bench, row, serving, lambda *_: None, None, 0):
+                serving.starts = STARTS_MAX  # it never came up
     return bench.serving
 
 

@@ -72,7 +72,8 @@ struct loop {
 	pthread_t thread; /* the one that runs it */
 	bool has_thread;
 	_Atomic bool running;
-	_Atomic uint32_t turn; /* odd in a callback; written by its thread, read by the watchdog */
+	_Atomic uint32_t turn; /* odd in a callback, or before one while somebody has borrowed the
+				  loop; written by its thread, read by the watchdog */
 
 	/* Held by whoever runs the loop's callbacks: its thread in each turn, or who borrowed it.
 	 * The outermost; others only try. */
@@ -100,16 +101,17 @@ static inline void loop_turn_count(struct loop *loop)
 /** Around each callback of libuv that calls somebody else. */
 static inline void loop_turn_begin(struct loop *loop)
 {
+	/* First: who borrowed the loop and does not come back is a stalled loop, too. */
+	loop_turn_count(loop);
 	atomic_store_explicit(&loop->turn_wanted, true, memory_order_relaxed);
 	pthread_mutex_lock(&loop->turn_lock);
 	atomic_store_explicit(&loop->turn_wanted, false, memory_order_relaxed);
-	loop_turn_count(loop);
 }
 
 static inline void loop_turn_end(struct loop *loop)
 {
-	loop_turn_count(loop);
 	pthread_mutex_unlock(&loop->turn_lock);
+	loop_turn_count(loop);
 }
 
 /** A VMM_E_... for a negative error of libuv, which is an errno. */

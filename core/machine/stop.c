@@ -76,7 +76,7 @@ static void quiesce_all(struct machine *machine)
 
 /*
  * On the main loop. vCPUs that wait for a device's loop are let go first, so the joins are short:
- * nothing else blocks a vCPU.
+ * nothing else blocks a vCPU, but for what the host has swapped out.
  */
 static void stop_cb(void *ctx)
 {

@@ -150,8 +150,9 @@ struct fake_loop {
 	struct fake_post **posts_tail;
 	int wake_fd;
 	pthread_t thread;
-	int running;               /* has a thread */
-	pthread_mutex_t turn_lock; /* held while its callbacks run, and by who has borrowed it */
+	int running; /* has a thread */
+	pthread_mutex_t
+		turn_lock; /* fake_loop_hold(): its callbacks run, or somebody borrowed it */
 };
 
 #define LOOPS_MAX 8u
@@ -324,6 +325,9 @@ void fake_line_update(struct fake_host *host, uint32_t gsi);
 
 /* fake_loop.c */
 struct fake_loop *fake_loop_get(struct fake_host *host, const char *name);
+/** Begins and ends a part of a turn. A turn inside of a turn fails the test. */
+void fake_loop_hold(struct fake_loop *loop);
+void fake_loop_release(struct fake_loop *loop);
 struct fake_loop *fake_loop_by_id(struct fake_host *host, uint64_t id);
 void fake_loop_wake(struct fake_host *host, uint64_t id);
 uint64_t fake_host_clock(clockid_t clock);

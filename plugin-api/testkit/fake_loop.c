@@ -14,6 +14,27 @@
 
 #define NS_PER_S 1000000000ull
 
+static void make_turn_lock(struct fake_loop *loop)
+{
+	pthread_mutexattr_t attributes;
+
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ERRORCHECK);
+	pthread_mutex_init(&loop->turn_lock, &attributes);
+	pthread_mutexattr_destroy(&attributes);
+}
+
+void fake_loop_hold(struct fake_loop *loop)
+{
+	if (pthread_mutex_lock(&loop->turn_lock))
+		fake_fail("a callback of loop \"%s\" runs that loop", loop->name);
+}
+
+void fake_loop_release(struct fake_loop *loop)
+{
+	pthread_mutex_unlock(&loop->turn_lock);
+}
+
 struct fake_loop *fake_loop_get(struct fake_host *host, const char *name)
 {
 	struct fake_loop *loop;
@@ -29,7 +50,7 @@ struct fake_loop *fake_loop_get(struct fake_host *host, const char *name)
 	loop->id = host->loop_count;
 	loop->host = host;
 	loop->posts_tail = &loop->posts;
-	pthread_mutex_init(&loop->turn_lock, NULL);
+	make_turn_lock(loop);
 	loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	return loop;
 }
@@ -394,7 +415,7 @@ static void give_back(vmm_host *device, uint64_t id)
 
 	fake_service_void(device, "vmm.borrow give_back", CTX_ANY);
 	if (loop)
-		pthread_mutex_unlock(&loop->turn_lock);
+		fake_loop_release(loop);
 }
 
 const struct vmm_borrow fake_borrow_service = {

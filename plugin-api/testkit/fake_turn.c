@@ -153,7 +153,7 @@ static uint32_t turn_fds(struct fake_loop *loop, uint32_t timeout_ms)
 		return 0;
 	if (fds[0].revents)
 		(void)eventfd_read(loop->wake_fd, &woken);
-	pthread_mutex_lock(&loop->turn_lock);
+	fake_loop_hold(loop);
 	for (i = 1; i < n; i++) {
 		struct fake_watch *found, watch;
 
@@ -171,7 +171,7 @@ static uint32_t turn_fds(struct fake_loop *loop, uint32_t timeout_ms)
 		guard(watch.object.owner, 0);
 		count++;
 	}
-	pthread_mutex_unlock(&loop->turn_lock);
+	fake_loop_release(loop);
 	return count;
 }
 
@@ -180,11 +180,11 @@ static uint32_t turn(struct fake_loop *loop, uint32_t timeout_ms)
 	uint32_t before = fake_ctx_enter(CTX_LOOP, loop->id);
 	uint32_t count;
 
-	pthread_mutex_lock(&loop->turn_lock);
+	fake_loop_hold(loop);
 	count = turn_posts(loop);
 	count += turn_timers(loop);
 	count += fake_stream_turn(loop->host, loop->id);
-	pthread_mutex_unlock(&loop->turn_lock);
+	fake_loop_release(loop);
 	count += turn_fds(loop, count ? 0 : wait_ms(loop, timeout_ms));
 	fake_ctx_leave(before);
 	return count;

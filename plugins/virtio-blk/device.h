@@ -104,7 +104,7 @@ void blk_queue_limit_timer(void *ctx);
 /** What waits because of load waits no longer: the driver reset the device. [loop] */
 void blk_queue_forget(struct blk_device *blk);
 
-/** 1 if chains may be taken and given back. [loop] */
+/** 1 if chains may be taken and given back. [loop], or [vcpu] in serve() */
 int blk_state_runs(const struct blk_device *blk);
 
 /** After a batch: goes on with a reset or a quiesce that waits for what is in flight. [loop] */

@@ -13,7 +13,8 @@
  *   - Requests in flight have no order among each other.
  *
  * It knows nothing of queues, of virtio's rings or of the host: requests come in by submit, go out
- * by the owner's finished(), and the I/O is the back end's. All on the loop thread.
+ * by the owner's finished(), and the I/O is the back end's. All on the loop thread
+ * but for blk_engine_at_once().
  */
 #ifndef VIRTIO_BLK_ENGINE_H
 #define VIRTIO_BLK_ENGINE_H

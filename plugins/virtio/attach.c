@@ -6,6 +6,7 @@
  * A detached device is kept until the transport goes, which walks the list of its devices when the
  * machine stops.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -164,7 +165,7 @@ static struct vio_device *make_device(
 
 /* A device that serves queues on vCPUs has doorbells that leave the kernel, and fds for its loop.
  */
-static int32_t own_doorbells(struct vio_device *d)
+static int32_t own_doorbells(struct vio_device *d, struct vmm_error *error)
 {
 	if (!d->ops->serve)
 		return 0;
@@ -172,8 +173,11 @@ static int32_t own_doorbells(struct vio_device *d)
 		struct vio_queue *queue = &d->queues[i];
 
 		queue->doorbell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (queue->doorbell_fd < 0)
+		if (queue->doorbell_fd < 0) {
+			vmm_set_error(error, "virtio: no doorbells for %u queues: %s",
+				d->queue_count, strerror(errno));
 			return VMM_E_LIMIT;
+		}
 	}
 	return 0;
 }
@@ -233,7 +237,7 @@ int32_t vio_attach(void *transport, const struct vmm_virtio_device *request, uin
 	d = make_device(t, request);
 	if (!d)
 		goto no_memory;
-	ret = own_doorbells(d);
+	ret = own_doorbells(d, request->error);
 	if (ret >= 0)
 		ret = t->bus->attach(d, request, &space);
 	if (ret >= 0)

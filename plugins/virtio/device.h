@@ -4,9 +4,10 @@
  * and its state machine. pci.c and mmio.c translate accesses of the guest to what is declared here.
  *
  * Who owns what. vCPU threads write the register file, under `lock`. Rings and everything that
- * calls the device plugin belong to the device's loop. The two meet in three places: `work`, bits
- * under the lock that say what the loop is to do, with an eventfd to wake it; `gate`, an atomic
- * that stops ring work at once; and the interrupt state, with a lock of its own.
+ * calls the device plugin belong to the device's loop, or to a vCPU while it has borrowed that:
+ * below, [loop] means either. The two meet in three places: `work`, bits under the lock that say
+ * what the loop is to do, with an eventfd to wake it; `gate`, an atomic that stops ring work at
+ * once; and the interrupt state, with a lock of its own.
  *
  * Order of locks: nothing that takes another lock is called under `lock`; under irq.lock only
  * the bus is called, for the level of the line.
@@ -206,7 +207,7 @@ void vio_reset_wait(struct vio_device *d);
 /** Adds bits of work and wakes the loop. It cannot fail: a reset must not need memory. [any] */
 void vio_work_add(struct vio_device *d, uint32_t work);
 
-/** The doorbell of a queue was written in a way that the kernel does not handle. */
+/** The doorbell of a queue was written, and the kernel did not handle it. [vcpu] */
 void vio_doorbell_ring(struct vio_device *d, uint64_t queue);
 
 /*
@@ -267,8 +268,8 @@ int32_t vio_queue_pop(struct vio_queue *queue, struct vmm_virtio_chain *chain);
 void vio_queue_flush(struct vio_queue *queue);
 void vio_queue_notify(struct vio_queue *queue);
 
-/** Lets the device serve the queue on this thread. False: the loop has to look. [vcpu], while the
- * loop is borrowed */
+/** Has the device serve the queue on this vCPU, which has borrowed the loop. False: the loop is to
+ * be woken for it. */
 bool vio_queue_serve(struct vio_queue *queue);
 int32_t vio_queue_give(struct vio_queue *queue, struct vmm_virtio_ring *ret_ring);
 int32_t vio_queue_take(struct vio_queue *queue, uint32_t next_available);

@@ -12,7 +12,8 @@
  * time where it was measured (docs/testbed.md). So the ports come first, and a driver takes what
  * comes first; they never reach this file. Those in memory do, and ring the same eventfd; they are
  * for drivers without ports. A device of more queues than a BAR of ports has room for has them in
- * memory only, and there the kernel catches them.
+ * memory only, and there the kernel catches them. Of a device that serves its queues on vCPUs the
+ * kernel catches none.
  */
 #include <stdlib.h>
 

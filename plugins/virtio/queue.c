@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a device does with a queue, on its loop: the ring (ring.c) with the gate in front of it, the
- * response to a bad one, interrupts behind it, and handing it to a kernel back end.
+ * What a device does with a queue, on its loop or while a vCPU has borrowed that: the ring (ring.c)
+ * with the gate in front of it, the response to a bad one, interrupts behind it, and handing it to
+ * a kernel back end.
  */
 #include <errno.h>
 #include <sys/eventfd.h>

@@ -5,8 +5,8 @@
  * threads, no doorbells, no interrupts; what to do about a broken ring is the caller's business.
  * ring.c begins with how such a queue works.
  *
- * A virtq belongs to one thread, the loop of its device. No function but init allocates, none
- * takes a lock, and none does more than `size` steps.
+ * A virtq is used by one thread at a time, which has the loop of its device. No function but init
+ * allocates, none takes a lock, and none does more than `size` steps.
  */
 #ifndef VIRTIO_RING_H
 #define VIRTIO_RING_H

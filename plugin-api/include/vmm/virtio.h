@@ -57,7 +57,8 @@ struct vmm_virtio_ops {
 	 * this queue only, and call what may be called on [any]. It takes what it can end at once,
 	 * without waiting, and unpops what it cannot. Returns 0, or 1: there may be more, notify is
 	 * to come. A device that has it is called so or by notify, as it happens. Where it is there
-	 * each doorbell leaves the kernel. Optional; since ABI 0.2. [vcpu]
+	 * each doorbell leaves the kernel; so a SERIAL device, whose loop is never borrowed, does
+	 * without. Optional; since ABI 0.2. [vcpu]
 	 */
 	uint32_t (*serve)(void *ctx, uint32_t queue);
 };

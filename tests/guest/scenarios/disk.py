@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """virtio-blk under a real driver: data comes back as it went, whatever the options."""
 
+import glob
 import os
+import re
 
 from kit.config import device
-from kit.test import HOSTS, check, scenario
+from kit.test import HOSTS, Failure, check, scenario
 from kit.vmm import Vmm, halted, start, start_halted
 
 EXIT_DEVICE = 6
@@ -64,6 +66,34 @@ def fio_verify_on_an_image_in_memory(t):
     disk = device("virtio-blk", id="disk", path=path, queues=2, iothread="io1")
     start(t, job + DISCARD, [tools_disk(t), disk], cpus=2, iothreads=["io1"]).job_passes()
     check_is_empty(path)
+
+
+def sleeps_of(vmm, thread):
+    """How often a thread of vmm has gone to sleep."""
+    for task in glob.glob(f"/proc/{vmm.process.pid}/task/*"):
+        with open(f"{task}/comm") as name, open(f"{task}/status") as status:
+            if name.read().strip() == thread:
+                return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status.read(), re.MULTILINE)[1])
+    raise Failure(f"no thread {thread}")
+
+
+@scenario()
+def small_requests_of_an_image_in_memory_wake_no_thread(t):
+    """Whoever waits for each read has it done on its vCPU; but for a try now and then the disk's thread sleeps on."""
+    job = """
+        set +x
+        echo before; sleep 1
+        dd if=/dev/vda of=/dev/null bs=4k count=1000 iflag=direct
+        echo after; sleep 1
+    """
+    disk = device("virtio-blk", id="disk", path=t.disk_in_memory("disk.img", 8), iothread="io1")
+    vmm = start(t, job, [disk], iothreads=["io1"])
+    vmm.wait_for("^before$")
+    before = sleeps_of(vmm, "io1")
+    vmm.wait_for("^after$")
+    sleeps = sleeps_of(vmm, "io1") - before
+    check(sleeps < 300, f"the disk's thread has slept {sleeps} times in 1000 reads")
+    vmm.job_passes()
 
 
 @scenario()

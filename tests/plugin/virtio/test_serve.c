@@ -265,6 +265,8 @@ static void without_fds_for_doorbells_nothing_is_attached(void **state)
 		ret = fake_host_start(host);
 		if (fds_left <= PROBE_QUEUES)
 			assert_int_equal(ret, VMM_E_LIMIT);
+		if (fds_left < PROBE_QUEUES)
+			assert_non_null(strstr(fake_error(host), "no doorbells for 3 queues: Too"));
 		fake_host_destroy(host);
 	}
 }

@@ -91,6 +91,47 @@ static void test_an_io_thread_that_hangs_is_named(void **state)
 	loop_destroy(io);
 }
 
+static void *borrow_and_hang(void *loop)
+{
+	char stalled[] = "loop \"io0\" has been in one callback";
+
+	while (!loop_borrow(loop))
+		fixture_sleep_ms(1);
+	hang_cb(stalled);
+	loop_give_back(loop);
+	return NULL;
+}
+
+static void nothing_cb(void *ctx)
+{
+	(void)ctx;
+}
+
+static void test_a_loop_that_is_not_given_back_is_named(void **state)
+{
+	char goes_on[] = "loop \"io0\" goes on";
+	struct watchdog *watchdog = NULL;
+	struct loop *io = NULL;
+	pthread_t thread;
+
+	forget_log();
+	assert_int_equal(loop_create("io0", NULL, &io), 0);
+	struct loop *const loops[] = {io};
+
+	assert_int_equal(loop_thread_start(io), 0);
+	assert_int_equal(watchdog_start(loops, 1, LIMIT, &watchdog), 0);
+	assert_int_equal(pthread_create(&thread, NULL, borrow_and_hang, io), 0);
+	while (loop_borrow(io)) {
+		loop_give_back(io);
+		fixture_sleep_ms(1);
+	}
+	assert_int_equal(loop_post(io, state, nothing_cb, NULL), 0);
+	assert_true(fixture_run_until(*state, logged, goes_on, 10000));
+	pthread_join(thread, NULL);
+	watchdog_stop(watchdog);
+	loop_destroy(io);
+}
+
 /* Answers the watchdog late: its question is a signal. */
 static void slow_cb(void *ctx)
 {
@@ -173,6 +214,8 @@ int main(void)
 			fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			test_an_io_thread_that_hangs_is_named, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_a_loop_that_is_not_given_back_is_named,
+			fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			test_h23_a_step_of_the_wall_clock_does_not_hide_the_code, fixture_setup,
 			fixture_teardown),

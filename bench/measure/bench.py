@@ -29,24 +29,25 @@ class Bench:
     def say(self, text):
         print(text, flush=True)
 
+    def _write(self, sample):
+        self.out.write(json.dumps(sample) + "\n")
+        self.out.flush()
+
     def record(self, row, case, system, value, unit, repetition=0):
         """Keeps one figure, and shows it. `case`: the line of the table, empty for a row with one line."""
         name = getattr(system, "name", system)
         sample = dict(row=row, case=case, system=name, value=value, unit=unit, repetition=repetition)
-        self.out.write(json.dumps(sample) + "\n")
-        self.out.flush()
+        self._write(sample)
         self.say(f"  {row:8} {case or '-':34} {name:13} {value:12.4g} {unit}")
 
     def note(self, row, text):
         """Something to know about a row: why a figure is not there."""
-        self.out.write(json.dumps(dict(row=row, note=text)) + "\n")
-        self.out.flush()
+        self._write(dict(row=row, note=text))
         self.say(f"  {row:8} {text}")
 
     def finished(self, row):
         """All that there is to be measured of a row has been."""
-        self.out.write(json.dumps(dict(row=row, finished=True)) + "\n")
-        self.out.flush()
+        self._write(dict(row=row, finished=True))
 
     @contextlib.contextmanager
     def directory(self):

@@ -21,8 +21,7 @@
  * is told, and works on them while the next ones are copied. */
 #define SHOW_BYTES (128u << 10)
 
-/* Of what a vCPU does itself for one doorbell. The loop copies the rest, while the guest goes on.
- */
+/* Of what a vCPU does itself for a doorbell. The loop copies the rest, while the guest goes on. */
 #define SERVE_BYTES (64u << 10)
 
 static uint64_t request_bytes(const struct blk_device *blk)

@@ -142,7 +142,7 @@ bool vio_queue_serve(struct vio_queue *queue)
 	struct vio_device *d = queue->device;
 	bool more;
 
-	if (!d->active || !usable(queue) || vio_look_due(&queue->look))
+	if (!usable(queue) || vio_look_due(&queue->look))
 		return false;
 	queue->notifying = true;
 	more = d->ops->serve(d->ctx, queue->index) || queue->ring.starved;

@@ -176,33 +176,23 @@ void probe_describe(struct probe *p, struct vmm_error *error, struct vmm_virtio_
 		.config_bytes = PROBE_CONFIG_BYTES,
 		.slot = VMM_VIRTIO_SLOT_AUTO,
 		.class_code = 0xff0000,
-		.ops = &virtio_ops,
+		.ops = p->can_serve ? &serving_ops : &virtio_ops,
 		.ctx = p,
 		.error = error,
 	};
 }
 
-static int32_t attach(struct probe *p, const struct vmm_virtio_ops *its, struct vmm_error *error)
+static int32_t realize(void *ctx, struct vmm_error *error)
 {
+	struct probe *p = ctx;
 	struct vmm_virtio_device device;
 	int32_t ret;
 
 	probe_describe(p, error, &device);
-	device.ops = its;
 	ret = p->virtio.attach(p->transport, &device, &p->device);
 
 	p->attached = ret >= 0;
 	return ret;
-}
-
-static int32_t realize(void *ctx, struct vmm_error *error)
-{
-	return attach(ctx, &virtio_ops, error);
-}
-
-static int32_t realize_serving(void *ctx, struct vmm_error *error)
-{
-	return attach(ctx, &serving_ops, error);
 }
 
 static void unrealize(void *ctx)
@@ -242,25 +232,6 @@ const struct vmm_device_type probe_type = {
 	.options = options,
 	.option_count = 1,
 	.ops = &ops,
-};
-
-static const struct vmm_device_ops serving_device_ops = {
-	.size = sizeof(serving_device_ops),
-	.create = create,
-	.bind = bind,
-	.realize = realize_serving,
-	.unrealize = unrealize,
-	.destroy = free,
-};
-
-const struct vmm_device_type probe_serving_type = {
-	.size = sizeof(probe_serving_type),
-	.name = "probe",
-	.summary = "virtio device for tests that serves queues on vCPUs",
-	.thread_model = VMM_THREADS_LOOP,
-	.options = options,
-	.option_count = 1,
-	.ops = &serving_device_ops,
 };
 
 void probe_release(struct probe *p, uint32_t queue)
@@ -310,9 +281,10 @@ int probe_setup(void **state)
 	assert_int_equal(fake_device_add(m->host, "probe", "probe0",
 				 FAKE_OPTIONS("transport=virtio0"), &device),
 		0);
+	m->probe = fake_device_ctx(device);
+	m->probe->can_serve = kind->serves;
 	if (fake_host_start(m->host) < 0)
 		fail_msg("%s", fake_error(m->host));
-	m->probe = fake_device_ctx(device);
 	if (pci)
 		fake_virtio_find(m->host, PROBE_ID, 0, 0x100000, 0x800000, &m->driver);
 	else

@@ -51,6 +51,7 @@ struct probe {
 	void *transport;
 	uint64_t device;
 	int attached;
+	uint32_t can_serve; /* set before it is realized */
 
 	/* Set by the test. */
 	_Atomic uint32_t mode;
@@ -88,9 +89,6 @@ struct probe {
 
 extern const struct vmm_device_type probe_type;
 
-/** The same with serve(). */
-extern const struct vmm_device_type probe_serving_type;
-
 /** What it tells the transport of itself. */
 void probe_describe(
 	struct probe *probe, struct vmm_error *error, struct vmm_virtio_device *ret_device);
@@ -100,6 +98,7 @@ struct probe_machine_kind {
 	const char *transport;              /* "virtio-pci" or "virtio-mmio" */
 	uint32_t flags;                     /* FAKE_... of fake_config */
 	const struct vmm_device_type *type; /* NULL: probe_type; its name is "probe" as well */
+	uint32_t serves;                    /* the device has serve() */
 	uint32_t minor;                     /* of the host's ABI; 0: the newest */
 };
 

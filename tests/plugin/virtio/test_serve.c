@@ -15,12 +15,10 @@
 #define PROBE_TESTS_SERVING(test)                                                                  \
 	PROBE_TEST(test, serving_on_pci), PROBE_TEST(test, serving_on_mmio)
 
-static const struct probe_machine_kind serving_on_pci = {
-	.transport = "virtio-pci", .type = &probe_serving_type};
-static const struct probe_machine_kind serving_on_mmio = {
-	.transport = "virtio-mmio", .type = &probe_serving_type};
+static const struct probe_machine_kind serving_on_pci = {.transport = "virtio-pci", .serves = 1};
+static const struct probe_machine_kind serving_on_mmio = {.transport = "virtio-mmio", .serves = 1};
 static const struct probe_machine_kind serving_on_an_old_host = {
-	.transport = "virtio-pci", .type = &probe_serving_type, .minor = 1};
+	.transport = "virtio-pci", .serves = 1, .minor = 1};
 
 static void add(struct probe_machine *m, uint32_t queue)
 {
@@ -229,6 +227,7 @@ static uint32_t fds_left;
 
 static int32_t realize_with_few_fds(void *ctx, struct vmm_error *error)
 {
+	struct probe *p = ctx;
 	struct rlimit before, few;
 	int next = dup(0);
 	int32_t ret;
@@ -238,7 +237,8 @@ static int32_t realize_with_few_fds(void *ctx, struct vmm_error *error)
 	few = before;
 	few.rlim_cur = (rlim_t)next + fds_left;
 	setrlimit(RLIMIT_NOFILE, &few);
-	ret = probe_serving_type.ops->realize(ctx, error);
+	p->can_serve = 1;
+	ret = probe_type.ops->realize(ctx, error);
 	setrlimit(RLIMIT_NOFILE, &before);
 	return ret;
 }
@@ -246,8 +246,8 @@ static int32_t realize_with_few_fds(void *ctx, struct vmm_error *error)
 /* One for each queue, then one for the work of the loop. */
 static void without_fds_for_doorbells_nothing_is_attached(void **state)
 {
-	struct vmm_device_ops ops = *probe_serving_type.ops;
-	struct vmm_device_type type = probe_serving_type;
+	struct vmm_device_ops ops = *probe_type.ops;
+	struct vmm_device_type type = probe_type;
 
 	(void)state;
 	ops.realize = realize_with_few_fds;

@@ -16,9 +16,9 @@ static const struct probe_machine_kind threads_on_mmio = {
 	.transport = "virtio-mmio", .flags = FAKE_LOOP_THREADS};
 
 static const struct probe_machine_kind serving_on_pci = {
-	.transport = "virtio-pci", .flags = FAKE_LOOP_THREADS, .type = &probe_serving_type};
+	.transport = "virtio-pci", .flags = FAKE_LOOP_THREADS, .serves = 1};
 static const struct probe_machine_kind serving_on_mmio = {
-	.transport = "virtio-mmio", .flags = FAKE_LOOP_THREADS, .type = &probe_serving_type};
+	.transport = "virtio-mmio", .flags = FAKE_LOOP_THREADS, .serves = 1};
 
 /* A second vCPU that does something until it is told to stop. */
 struct vcpu {
